@@ -176,6 +176,7 @@ def connection(services: Services) -> Connection:
         save_text=text_saver(folder),
         warnings=[warning for warning in (services.warning, key_warning(settings)) if warning],
         keeps_history=services.ledger.no_history is None,
+        can_resume=services.ledger.is_on_disk,
         without_history=services.ledger.allow_unrecorded,
     )
 

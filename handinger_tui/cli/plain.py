@@ -72,7 +72,8 @@ async def _run(args: argparse.Namespace, settings: Settings, out: Output) -> int
 
 def _say_farewell(conversation: Conversation, out: Output, lost: Sequence[str]) -> None:
     label = ""
-    for text in farewell(conversation.controller) if conversation.controller.connected else ():
+    controller = conversation.controller
+    for text in farewell(controller, ids=False) if controller.connected else ():
         # A line that continues the one before it has no label of its own.
         of, colon, words = text.partition(": ")
         label = of.strip() if colon else label

@@ -14,6 +14,8 @@ from itertools import count, takewhile
 from textwrap import dedent
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety import clean, clean_line, host_of
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 MOST_PARSED: Final = 100_000
-"""Characters of a block whose Markdown is read; of a longer one each line is said as it is."""
+"""Characters that the parser gets at once."""
 _BOXES: Final = dict.fromkeys(range(0x2500, 0x25A0), " ")
 """Lines, corners and blocks: they draw, and mean nothing when they are read out."""
 _ITEM: Final = re.compile(r"(?:[-*+]|[0-9]{1,9}[.)])[ \t]")
@@ -30,6 +32,8 @@ _ITEM: Final = re.compile(r"(?:[-*+]|[0-9]{1,9}[.)])[ \t]")
 _MARKS: Final = r"\n\\`*_\[\]<>&~|#!"
 _PLAIN: Final = re.compile(rf"\s{{0,3}}(?:([-*+]|[0-9]{{1,9}}\.)[ \t]+)?([^\s+=\-{_MARKS}][^{_MARKS}]*)\s*")
 """A line in which nothing is Markdown but perhaps the mark of an item: most are, and need no parser."""
+_PLAIN_CELLS: Final = re.compile(r"[^\\`*_\[\]<>&~#!]*")
+"""A line of a table in which nothing but its bars is Markdown."""
 
 
 _UNITS: Final = {
@@ -108,29 +112,77 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).translate(_BOXES).split())
 
 
-def paragraphs(text: str, start: int, *, is_complete: bool) -> tuple[int, list[str]]:
-    """The lines for the blocks of a text from `start` on that are complete, and where the next one begins.
+class Reading(Struct, frozen=True):
+    """How far a text was read out: where the next block begins, and how far its end was searched."""
 
-    A block ends before an empty line or an item of a list, not within code. `is_complete`: nothing follows.
+    begin: int = 0
+    searched: int = 0
+    fence: str = ""
+    """The marks of the code that is open at `searched`; "" outside of code."""
+    by_rows: bool = False
+    """The block is longer than `MOST_PARSED`: what is left of it is said line by line."""
+
+
+def paragraphs(text: str, reading: Reading, *, is_complete: bool) -> tuple[Reading, list[str]]:
+    """The lines for the blocks of a text that are complete, and how far it was read with them.
+
+    A block ends before an empty line, an item of a list, a table and code, and behind code. `is_complete`:
+    nothing follows.
     """
     lines: list[str] = []
-    at = begin = start
-    fence = ""
+    begin, at, fence, by_rows = reading.begin, reading.searched, reading.fence, reading.by_rows
     while at < len(text):
         end = text.find("\n", at)
         if end < 0 and not is_complete:
             break
         following = len(text) if end < 0 else end + 1
         row = text[at:following]
-        if not fence and at > begin and (not row.strip() or _ITEM.match(row)):
+        was_code, fence = bool(fence), _fence_after(row, fence)
+        if not was_code and (at > begin or by_rows):
+            stop = at if fence else _end_before(row, text, begin, at)
+            if stop is not None:
+                lines += block_lines(text[begin:stop], by_rows=by_rows)
+                begin, by_rows = stop, False
+        at = following
+        if was_code and not fence:
             lines += block_lines(text[begin:at])
             begin = at
-        fence = _fence_after(row, fence)
-        at = following
-    if is_complete or (at - begin > MOST_PARSED and not fence):
-        lines += block_lines(text[begin:at])
-        begin = at
-    return begin, lines
+    if is_complete:
+        lines += block_lines(text[begin:at], by_rows=by_rows)
+        begin, by_rows = at, False
+    elif not fence:
+        newest = _row_before(text, begin, at)
+        if by_rows or (newest - begin > MOST_PARSED and not _is_table(text, begin)):
+            # The newest line may be the first one of a table.
+            lines += block_lines(text[begin:newest], by_rows=True)
+            begin, by_rows = newest, True
+    return Reading(begin, at, fence, by_rows), lines
+
+
+def _end_before(row: str, text: str, begin: int, at: int) -> int | None:
+    """Where a block ends to which the row at `at` does not belong; None: it does."""
+    if not row.strip() or _ITEM.match(row):
+        return at
+    # A table begins with the line before.
+    head = _row_before(text, begin, at)
+    return head if "|" in text[head:at] and _is_delimiter(row) else None
+
+
+def _row_before(text: str, begin: int, at: int) -> int:
+    """Where the line begins that ends at `at`, or `begin`."""
+    return max(begin, text.rfind("\n", begin, at - 1) + 1)
+
+
+def _is_delimiter(row: str) -> bool:
+    """Whether it is the second line of a table."""
+    bare = row.strip()
+    return "-" in bare and "|" in bare and not bare.strip("|-: \t")
+
+
+def _is_table(text: str, begin: int) -> bool:
+    """Whether a table begins there."""
+    head = text.find("\n", begin) + 1
+    return bool(head) and "|" in text[begin:head] and _is_delimiter(text[head : text.find("\n", head) + 1])
 
 
 def _fence_after(row: str, fence: str) -> str:
@@ -138,7 +190,8 @@ def _fence_after(row: str, fence: str) -> str:
     bare = row.strip()
     mark = "".join(takewhile(lambda char: char == bare[0], bare)) if bare[:3] in ("```", "~~~") else ""
     if not fence:
-        return mark
+        # Code within a line has its marks at both ends.
+        return "" if mark.startswith("`") and "`" in bare[len(mark) :] else mark
     return "" if mark.startswith(fence) and mark == bare else fence
 
 
@@ -149,17 +202,39 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("gfm-like", {"html": False, "linkify": False})
 
 
-def block_lines(block: str) -> list[str]:
-    """The lines for one block of Markdown."""
-    if len(block) > MOST_PARSED:
-        lines: Iterable[str] = (line("worker", row) for row in block.split("\n"))
+def block_lines(block: str, *, by_rows: bool = False) -> list[str]:
+    """The lines for one block of Markdown. `by_rows`: each of its lines is read as a block of its own."""
+    if by_rows or len(block) > MOST_PARSED:
+        lines = _long_block(block, by_rows=by_rows)
     elif plain := _PLAIN.fullmatch(block):
         mark = f"{plain[1] if plain[1][0].isdigit() else '-'} " if plain[1] else ""
-        lines = (line("worker", mark + plain[2]),)
+        lines = iter([line("worker", mark + plain[2])])
     else:
         # What continues an item of a list is indented, and is no code.
         lines = _Block().lines(_parser().parse(dedent(block)))
     return [one for one in lines if not one.endswith(": ")]
+
+
+def _long_block(block: str, *, by_rows: bool) -> Iterator[str]:
+    """The lines for a block that is too long for the parser: code, a table, or lines read one by one."""
+    rows = dedent(block).rstrip("\n").split("\n")
+    if not by_rows and (fence := _fence_after(rows[0], "")):
+        content = rows[1:] if _fence_after(rows[-1], fence) else rows[1:-1]
+        yield from _code(rows[0].strip()[len(fence) :], "\n".join(content))
+    elif not by_rows and _is_table(block, 0):
+        yield from _table(_row_cells(rows[:2], row) for row in (rows[0], *rows[2:]))
+    else:
+        for row in rows:
+            yield from [line("worker", row)] if len(row) > MOST_PARSED else block_lines(row)
+
+
+def _row_cells(head: Sequence[str], row: str) -> list[str]:
+    """The cells of a line of a table that begins with the lines `head`."""
+    if _PLAIN_CELLS.fullmatch(row) or len(row) > MOST_PARSED:
+        return [" ".join(cell.split()) for cell in row.strip().removeprefix("|").removesuffix("|").split("|")]
+    parsed = [*_table_rows(iter(_parser().parse("\n".join((*head, row)))))]
+    # A line that begins something else, as a quotation does, is no row for the parser.
+    return parsed[1] if len(parsed) == 2 else [row]
 
 
 class _Block:
@@ -181,9 +256,9 @@ class _Block:
                     yield line(self._label, self._mark + _inline(token.children or ()))
                     self._mark = ""
                 case "fence" | "code_block":
-                    yield from _code(token)
+                    yield from _code(token.info, token.content)
                 case "table_open":
-                    yield from _table(tokens)
+                    yield from _table(_table_rows(tokens))
                 case "heading_open":
                     self._label = "heading"
                 case "heading_close":
@@ -220,22 +295,27 @@ def _inline(tokens: Sequence[Token]) -> str:
     return "".join(pieces)
 
 
-def _code(token: Token) -> Iterator[str]:
+def _code(info: str, content: str) -> Iterator[str]:
     """The lines of a code block, behind one that counts them. Their indentation is a part of the code."""
-    rows = clean(token.content).translate(_BOXES).expandtabs(4).rstrip("\n").split("\n")
-    language = clean_line(token.info, 30)
+    rows = clean(content).translate(_BOXES).expandtabs(4).rstrip("\n").split("\n")
+    language = clean_line(info, 30)
     yield line("code", f"{f'{language}, ' if language else ''}{plural(len(rows), 'line')}")
     yield from (f"code: {row.rstrip()}" for row in rows if row.strip())
 
 
-def _table(tokens: Iterator[Token]) -> Iterator[str]:
-    """The rows of a table, with the head of its column before each cell."""
-    rows: list[list[str]] = []
+def _table_rows(tokens: Iterator[Token]) -> Iterator[list[str]]:
+    """The cells of each row of a table, up to its end."""
+    cells: list[str] = []
     for token in takewhile(lambda one: one.type != "table_close", tokens):
-        if token.type == "tr_open":
-            rows.append([])
-        elif token.type == "inline":
-            rows[-1].append(" ".join(_inline(token.children or ()).split()))
+        if token.type == "inline":
+            cells.append(" ".join(_inline(token.children or ()).split()))
+        elif token.type == "tr_close":
+            yield cells
+            cells = []
+
+
+def _table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The rows of a table, with the head of its column before each cell."""
     heads, *body = rows
     for number, cells in enumerate(body, 1):
         size = f"{plural(len(body), 'row')}. " if number == 1 else ""

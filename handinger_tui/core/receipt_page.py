@@ -70,6 +70,7 @@ class Section(Struct, frozen=True):
 
 
 BY_CATEGORY: Final = "By category"
+EVIDENCE: Final = "Sources and files"
 
 
 def sections_of(facts: ReceiptFacts) -> tuple[Section, ...]:
@@ -79,7 +80,7 @@ def sections_of(facts: ReceiptFacts) -> tuple[Section, ...]:
         BY_CATEGORY: _categories(facts),
         "Tokens and steps": _tokens(facts),
         "Time": _time(facts),
-        "Sources and files": _evidence(facts),
+        EVIDENCE: _evidence(facts),
         "Identity": _identity(facts),
         "How costs were attributed": _attribution(facts),
         "As reported by the worker": _reported(facts),

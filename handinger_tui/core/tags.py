@@ -21,7 +21,10 @@ MAX_NAME: Final = 40
 """Characters of a name."""
 MAX_PATTERN: Final = 300
 """Characters of a pattern in a rule."""
-_NAME_HINT: Final = f"Use letters, digits and - _ . / (at most {MAX_NAME}), starting with a letter or digit."
+_NAME_HINT: Final = (
+    f"Use letters, digits, hyphens, underscores, dots and slashes (at most {MAX_NAME}),"
+    " starting with a letter or digit."
+)
 
 
 def tag_name(text: str) -> str:

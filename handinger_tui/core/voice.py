@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 from typing import Final
 
 from msgspec import Struct
@@ -25,10 +24,12 @@ from handinger_tui.core.evidence import (
     sources_of_turn,
     title_of,
 )
-from handinger_tui.core.formatting import duration, plural, size
+from handinger_tui.core.formatting import UNKNOWN, duration, plural, size
 from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.read_aloud import in_words, line, paragraphs
-from handinger_tui.core.receipt_page import receipt_page
+from handinger_tui.core.money.report import Report
+from handinger_tui.core.money.report_facts import spent_facts
+from handinger_tui.core.read_aloud import Reading, in_words, line, paragraphs
+from handinger_tui.core.receipt_page import EVIDENCE, ReceiptRow, receipt_page
 from handinger_tui.core.receipts import times_of
 from handinger_tui.core.runs import Board, board_row, needs_of
 from handinger_tui.core.safety import clean_line
@@ -48,7 +49,8 @@ from handinger_tui.core.turns.turn import (
 )
 
 REPLACED: Final = "The final answer differs from what came before. Here is the final answer."
-_ID: Final = re.compile(r"[a-z_]+_[0-9A-Za-z]{16,}")
+_ITEM: Final = re.compile(r"(?:Source|File) \d+")
+"""A row of a receipt that `_evidence` has, too."""
 _BRACKETS: Final = str.maketrans("", "", "[]…")
 HEARTBEAT_MS: Final = 30_000
 """A turn of which nothing was said for this long says that it still runs."""
@@ -57,12 +59,12 @@ HEARTBEAT_MS: Final = 30_000
 class Spoken(Struct, frozen=True):
     """What was said of a turn so far. `turn` is the value that was spoken of last.
 
-    `ends`: for each text part, by its position, how many of its characters were said. `tools`: when each
-    tool call was first seen (Unix milliseconds), by its position; `done_tools`: those that were said.
+    `texts`: how far each text part was read out, by its position. `tools`: when each tool call was first seen
+    (Unix milliseconds), by its position; `done_tools`: those that were said.
     """
 
     turn: Turn | None = None
-    ends: Mapping[int, int] = {}
+    texts: Mapping[int, Reading] = {}
     tools: Mapping[int, int] = {}
     done_tools: frozenset[int] = frozenset()
     is_announced: bool = False
@@ -81,9 +83,13 @@ def spoken_before(session: Session, turn: Turn, now_ms: int) -> Spoken:
     spoken = Spoken(turn, is_announced=True, is_sent=True, has_ended=not turn.live, at_ms=now_ms)
     if turn.live or turn.status in UNDECIDED:
         return spoken
-    at = {place: len(part.body) for place, part in enumerate(turn.parts) if isinstance(part, TextPart)}
+    texts = {
+        place: Reading(len(part.body), len(part.body))
+        for place, part in enumerate(turn.parts)
+        if isinstance(part, TextPart)
+    }
     tools = frozenset(place for place, part in enumerate(turn.parts) if isinstance(part, ToolPart))
-    return replace(spoken, ends=at, done_tools=tools, cost=_cost_words(session, turn))
+    return replace(spoken, texts=texts, done_tools=tools, cost=_cost_words(session, turn))
 
 
 class Speech(Struct, frozen=True):
@@ -231,14 +237,36 @@ def _formerly(cost: str) -> str:
 
 
 def receipt_lines(session: Session, turn: Turn, frames: Iterable[Frame]) -> Iterator[str]:
-    """The receipt of a turn, without ids: they are heard letter by letter, and nothing is done with them."""
+    """The receipt of a turn, without ids and addresses: they are heard letter by letter.
+
+    Sources and files have their numbers in the session. What is unknown is named at the end of its section.
+    """
     receipt = receipt_page(session, turn, times=times_of(frames))
     yield line(f"receipt {session.messages.index(turn) + 1}", receipt.title)
-    for row in chain.from_iterable(section.rows for section in receipt.sections):
-        value, to, later = row.value.partition(" → ")
-        words = f"{value} before, {later} after" if to else f"{value}{f' ({row.note})' if row.note else ''}"
-        if not _ID.fullmatch(value):
-            yield line("receipt", in_words(f"{row.label}: {words}"))
+    ids = {turn.target, session.session_id, turn.turn_id, turn.message_id}
+    for section in receipt.sections:
+        unknown: dict[str, list[str]] = {}
+        for row in section.rows:
+            if row.value.startswith(UNKNOWN) and not row.note and row.label not in {"Cost", "Status"}:
+                unknown.setdefault(row.value.capitalize(), []).append(row.label.lower())
+            elif not _ITEM.fullmatch(row.label) and row.value not in ids:
+                yield line("receipt", in_words(f"{row.label}: {_row_words(row)}"))
+        for value, labels in unknown.items():
+            yield line("receipt", f"{value}: {', '.join(labels)}")
+        if section.title == EVIDENCE:
+            yield from _evidence(session, turn)
+
+
+def _row_words(row: ReceiptRow) -> str:
+    value, to, later = row.value.partition(" → ")
+    if to:
+        return f"{value} before and after" if value == later else f"{value} before, {later} after"
+    return f"{value}{f' ({row.note})' if row.note else ''}"
+
+
+def spending_lines(overview: Report, by_session: Report) -> Iterator[str]:
+    """What was spent: by period, project and session."""
+    return (_listed("spending", (name,), facts) for name, facts in spent_facts(overview, by_session))
 
 
 def help_line(syntax: str, summary: str) -> str:
@@ -277,25 +305,25 @@ def _answer(before: Turn | None, spoken: Spoken, turn: Turn, now_ms: int) -> tup
     if before is not None and before.parts is turn.parts and before.live is turn.live:
         return spoken, []
     lines: list[str] = []
-    ends, tools, done_tools = dict(spoken.ends), dict(spoken.tools), set(spoken.done_tools)
+    texts, tools, done_tools = dict(spoken.texts), dict(spoken.tools), set(spoken.done_tools)
+    ends = {at: reading.begin for at, reading in texts.items()}
     if before is not None and was_replaced(before, ends, turn):
         lines.append(line("worker", REPLACED))
-        ends = {}
-    texts = [at for at, part in enumerate(turn.parts) if isinstance(part, TextPart)]
+        texts = {}
+    last_text = max((at for at, part in enumerate(turn.parts) if isinstance(part, TextPart)), default=0)
     for at, part in enumerate(turn.parts):
         if isinstance(part, ToolPart):
             tools.setdefault(at, now_ms)
             if _is_done(part) and at not in done_tools:
                 done_tools.add(at)
                 lines.append(_tool_line(part, now_ms - tools[at]))
-        elif isinstance(part, TextPart) and (at == texts[-1] or ends.get(at, 0) < len(part.body)):
-            is_last = at == len(turn.parts) - 1
-            start, text = ends.get(at, 0), part.text
-            ends[at], new_lines = paragraphs(
-                text, start, is_complete=not (part.open and is_last and turn.live)
-            )
-            lines += new_lines
-    return replace(spoken, ends=ends, tools=tools, done_tools=frozenset(done_tools)), lines
+        elif isinstance(part, TextPart):
+            reading = texts.get(at, Reading())
+            if at == last_text or reading.begin < len(part.body):
+                is_growing = part.open and turn.live and at == len(turn.parts) - 1
+                texts[at], new_lines = paragraphs(part.text, reading, is_complete=not is_growing)
+                lines += new_lines
+    return replace(spoken, texts=texts, tools=tools, done_tools=frozenset(done_tools)), lines
 
 
 def was_replaced(before: Turn, ends: Mapping[int, int], turn: Turn) -> bool:

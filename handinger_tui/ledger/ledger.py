@@ -87,6 +87,7 @@ class Ledger:
         on_wait: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
+        self.is_on_disk = path is not None
         self._access = access
         self.run = Run(uuid4().hex)
         """This run of the program; set its profile and folder before the first turn."""

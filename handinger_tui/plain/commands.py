@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec.structs import replace
@@ -20,10 +20,11 @@ from handinger_tui.core.voice import (
     session_lines,
     source_lines,
     speak,
+    spending_lines,
 )
 from handinger_tui.ui.commands import COMMANDS, command_named, unknown_command_text
 from handinger_tui.ui.commands.command import Command, CommandContext, chosen_message, number_in
-from handinger_tui.ui.commands.money import limit, message_with_receipt
+from handinger_tui.ui.commands.money import limit, message_with_receipt, spending_reports
 from handinger_tui.ui.commands.session import sessions
 from handinger_tui.ui.widgets.session_rows import rows_of
 
@@ -77,6 +78,11 @@ class PlainCommands:
             Command("send", "Send the message that was not sent", self._send),
             Command("drop", "Remove the lines that were pasted", self._drop),
             Command("clearfiles", "Remove what is attached to the next message", self._clear_files),
+            Command(
+                "spending",
+                "Show what was spent today, this week and this month, by project and session",
+                self._spending,
+            ),
             *(replace(one, run=lists.get(one.name, one.run)) for one in COMMANDS if not one.refusal("text")),
         )
         self.by_name = {name: command for command in self._commands for name in command.names}
@@ -109,9 +115,13 @@ class PlainCommands:
         controller = context.controller
         rows = await controller.recent(MOST_LISTED)
         opened = {session.session_id: session for session in controller.opened_sessions}
-        self._listed = [row.session_id for row in rows]
+        self._list(row.session_id for row in rows)
         self._out.put(*session_lines(rows_of(rows, opened, context.now_ms())))
         self._out.tell("note", "/open N opens one." if rows else "No other sessions.")
+
+    def _list(self, session_ids: Iterable[str]) -> None:
+        """Number the sessions of a list; one that is empty leaves the numbers of the last one."""
+        self._listed = [*session_ids] or self._listed
 
     async def _open(self, context: CommandContext, argument: str) -> None:
         number = number_in(argument, len(self._listed))
@@ -125,10 +135,11 @@ class PlainCommands:
     async def _runs(self, context: CommandContext, _argument: str) -> None:
         now_ms = context.now_ms()
         board = await context.controller.board()
+        entries = board.entries(now_ms)
         # A schedule has no session to open.
-        self._listed = [getattr(entry, "session_id", "") for entry in board.entries(now_ms)]
+        self._list(getattr(entry, "session_id", "") for entry in entries)
         self._out.put(*run_lines(board, now_ms))
-        if self._listed:
+        if entries:
             self._out.tell("note", "/open N opens one; nothing is sent by that.")
 
     # -- turns -----------------------------------------------------------------------------
@@ -157,6 +168,9 @@ class PlainCommands:
             self._out.tell("limit", f"{gauge.limit.scope.limit}: {', '.join(gauge.amounts)}")
         no_limits = "" if gauges else "There are no limits. "
         self._out.tell("note", f"{no_limits}To set one: /limit day 5. To lift it: /limit day off.")
+
+    async def _spending(self, context: CommandContext, _argument: str) -> None:
+        self._out.put(*spending_lines(*await spending_reports(context.controller)))
 
     # -- the next message ------------------------------------------------------------------
     async def _queue(self, context: CommandContext, argument: str) -> None:

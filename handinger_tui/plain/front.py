@@ -69,7 +69,7 @@ class PlainFront:
 
     def copy(self, text: str, what: str, why: str = "") -> None:
         """Say a text: what is read out can be copied from the terminal."""
-        self._out.tell("note", f"{why} Here is {what}:")
+        self._out.tell("note", f"{why} To copy, {what}:")
         self._out.put(*(line("text", row) for row in text.splitlines() if row.strip()))
 
     async def notice(self, title: str, body: str) -> None:

@@ -116,7 +116,7 @@ class Output:
         """The cursor stands behind a prompt, or behind what the terminal echoed."""
         self._prompted_s = 0.0
         self.is_closed = False
-        """The terminal is gone, or the reader of the output."""
+        """The terminal is gone, or the reader of the output; or it took nothing at the end."""
         self._thread = Thread(target=self._write, daemon=True, name="output")
         self._thread.start()
 
@@ -155,10 +155,14 @@ class Output:
             self._pieces.put("\a")
 
     def close(self) -> None:
-        """Wait until everything is written, but not forever: the terminal may be stopped."""
+        """Wait until everything is written, but not forever: the terminal may be stopped.
+
+        What is not written by then is lost.
+        """
         self._pieces.put("\n" if self._is_line_open else "")
         self._pieces.put(None)
         self._thread.join(CLOSE_S)
+        self.is_closed |= self._thread.is_alive()
 
     def _write(self) -> None:
         while (piece := self._pieces.get()) is not None:

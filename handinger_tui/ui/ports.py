@@ -373,7 +373,9 @@ class Connection(Struct, frozen=True):
     replay: Replay | None = None
     """Plays the session on the screen, of which nothing can be sent; None: this is no replay."""
     keeps_history: bool = True
-    """Whether the history is on disk."""
+    """Whether the history is as the person wants it: on disk, or nowhere (`--no-history`)."""
+    can_resume: bool = True
+    """Whether the history is on disk, where the next program finds it."""
 
     async def typical_cost(self, worker_id: str | None, budget: str, prices: Prices | None) -> TypicalCost:
         """As that of `charges`, of real or simulated money as here, at the person's price of a credit."""

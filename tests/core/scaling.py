@@ -28,6 +28,7 @@ from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.events import Ended, Event, Read, Sent
 from handinger_tui.core.money.timeline import Timeline
+from handinger_tui.core.read_aloud import Reading, paragraphs
 from handinger_tui.core.search import parse_query, snippet_of
 from handinger_tui.core.stream import Frame, Framing, SourcePart, WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
@@ -200,6 +201,31 @@ def growing(text_of: Callable[[int], str]) -> Callable[[int], Callable[[], objec
     return prepare
 
 
+def code(number: int) -> str:
+    return "```py\n" + "".join(f"print({at})\n" for at in range(number)) + "```\n"
+
+
+def one_paragraph(number: int) -> str:
+    return "".join(f"Line {at} of it.\n" for at in range(number))
+
+
+def reading_aloud(text_of: Callable[[int], str]) -> Callable[[int], Callable[[], object]]:
+    """An answer in plain mode that grows."""
+
+    def prepare(number: int) -> Callable[[], object]:
+        text = text_of(number)
+
+        def work() -> None:
+            reading = Reading()
+            for end in range(DELTA, len(text), DELTA):
+                reading, _ = paragraphs(text[:end], reading, is_complete=False)
+            paragraphs(text, reading, is_complete=True)
+
+        return work
+
+    return prepare
+
+
 # -- runs of a schedule ------------------------------------------------------------------
 def adopting(number: int) -> Callable[[], object]:
     body = body_of(scheduled(number))
@@ -300,6 +326,9 @@ WORKS: Final = (
     Work("definitions behind a table, growing", 12_500, growing(table_before)),
     Work("table at once", 12_500, at_once(table)),
     Work("table growing", 12_500, growing(table)),
+    Work("read aloud a table, growing", 12_500, reading_aloud(table)),
+    Work("read aloud code, growing", 12_500, reading_aloud(code)),
+    Work("read aloud a paragraph, growing", 12_500, reading_aloud(one_paragraph)),
     Work("turns that overlap", 2_000, overlapping),
     Work("turns that overlap, read late", 2_000, lambda number: overlapping(number, every=number)),
     Work("turns that overlap, session grows", 100, growing_session),

@@ -10,13 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from handinger_tui.core import read_aloud
 from handinger_tui.core.figures import Usage
-from handinger_tui.core.read_aloud import block_lines, in_words, paragraphs
+from handinger_tui.core.read_aloud import MOST_PARSED, Reading, block_lines, in_words, paragraphs
 from handinger_tui.core.runs import Board
 from handinger_tui.core.stream import FilePart, SourcePart
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary
 from handinger_tui.core.turns.turn import (
+    FREE,
+    UNENDED,
     ErrorKind,
     Fault,
     Part,
@@ -92,10 +95,17 @@ MARKDOWN = st.lists(
 
 
 @settings(max_examples=60)
-@given(MARKDOWN, st.lists(st.integers(0, 200), max_size=6))
-def test_a_text_gives_the_same_lines_in_any_pieces(words: str, cuts: list[int]) -> None:
-    at_once = paragraphs(words, 0, is_complete=True)[1]
-    at, lines = 0, list[str]()
+@given(MARKDOWN, st.lists(st.integers(0, 200), max_size=6), st.sampled_from([10, 40, MOST_PARSED]))
+def test_a_text_gives_the_same_lines_in_any_pieces(words: str, cuts: list[int], most: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        # Of long blocks, too.
+        patch.setattr(read_aloud, "MOST_PARSED", most)
+        check_pieces(words, cuts)
+
+
+def check_pieces(words: str, cuts: list[int]) -> None:
+    at_once = paragraphs(words, Reading(), is_complete=True)[1]
+    at, lines = Reading(), list[str]()
     for cut in sorted(cuts):
         at, more = paragraphs(words[:cut], at, is_complete=False)
         lines += more
@@ -146,6 +156,30 @@ def test_markdown_becomes_words() -> None:
     ]
 
 
+def test_long_blocks_are_read_as_short_ones() -> None:
+    count, much = 1_000, "much " * 25
+    rows = [f"| {much}{number} | **{number}** \\| x |" for number in range(count)]
+    code = [f"    print('{much}{number}')" for number in range(count)]
+    prose = [f"> {much}*{number}*" for number in range(count)]
+    words = "\n".join(["Two:", "| Name | Price |", "|---|---|", *rows, "", "```py", *code, "```", *prose, ""])
+    assert min(map(len, map("\n".join, (rows, code, prose)))) > MOST_PARSED
+    assert paragraphs(words, Reading(), is_complete=True)[1] == [
+        "worker: Two:",
+        f"table: {count:,} rows. Row 1. Name: {much}0. Price: 0 | x.",
+        *(f"table: Row {at + 1}. Name: {much}{at}. Price: {at} | x." for at in range(1, count)),
+        f"code: py, {count:,} lines",
+        *(f"code: {row}" for row in code),
+        *(f"worker: {much}{number}" for number in range(count)),
+    ]
+
+
+def test_what_stands_before_code_and_tables_does_not_wait_for_their_end() -> None:
+    for block in ("```\ncode\n", "| A | B |\n|---|---|\n| 1 | 2 |\n"):
+        reading, lines = paragraphs(f"Look:\n{block}", Reading(), is_complete=False)
+        assert lines == ["worker: Look:"]
+        assert reading.begin == len("Look:\n")
+
+
 def test_an_answer_comes_by_paragraphs_and_each_once() -> None:
     running = [
         turn(text(words, is_open=True), status=TurnStatus.ACCEPTED)
@@ -174,11 +208,11 @@ def test_a_text_that_the_service_replaces_is_repeated_with_a_note() -> None:
 
 def test_of_a_long_answer_no_more_than_an_item_is_read_again() -> None:
     words = "".join(f"- line {number}\n" for number in range(2_000))
-    at, lines = 0, list[str]()
+    at, lines = Reading(), list[str]()
     for end in range(0, len(words), 4096):
         at, more = paragraphs(words[:end], at, is_complete=False)
         # What is looked at again is no more than one item.
-        assert end - at < 100
+        assert end - at.begin < 100
         lines += more
     lines += paragraphs(words, at, is_complete=True)[1]
     assert lines == [f"worker: - line {number}" for number in range(2_000)]
@@ -223,8 +257,10 @@ def test_receipts_lists_and_the_help_are_words() -> None:
             message_id="msg_" + "0A" * 9,
         )
         lines = [*receipt_lines(Session("ses_" + "1a" * 9, 0, turns=(value,)), value, ())]
-        assert len(lines) > 20
+        assert len(lines) > 15
         assert not [one for one in lines if JUNK.search(one)]
+        is_free, so_far = status in FREE, " so far" if status in UNENDED else ""
+        assert is_free or f"receipt: Unknown{so_far}: model, tools, sandbox, internal" in lines
     board = Board((replace(RUNNING, title="Pumps"), replace(ENDED, base_url=LOCAL, pinned=True)), (PLAN,))
     summary = SessionSummary(
         "ses_1",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
@@ -32,6 +33,26 @@ from tests.ui.pilot import running, text_of
 ENTER, ESC, CTRL_U = "\r", "\x1b", "\x15"
 READY = "you> "
 UNLIMITED: Final = "1000"
+JUNK: Final = re.compile(
+    r"[#*~|\\<>=_→×±•★—…·]|https?:|\d (?:s|min|[kMG]?B)\b"
+    r"|\b(?=[A-Za-z-]*\d)(?=[\d-]*[A-Za-z])[0-9A-Za-z-]{12,}"
+)
+"""What espeak-ng reads as the name of a sign, or letter by letter."""
+OF_A_WORKER: Final = (
+    "worker: ",
+    "heading: ",
+    "code: ",
+    "table: ",
+    "tool: ",
+    "file ",
+    "source ",
+    "note: Saved ",
+)
+
+
+def junk_in(lines: Sequence[str]) -> list[str]:
+    """The lines of plain mode in which a listener hears junk; what others have named is theirs."""
+    return [line for line in lines if not line.startswith(OF_A_WORKER) and JUNK.search(line)]
 
 
 class NotHere(Exception):
@@ -232,6 +253,7 @@ class InLines(Front):
             yield front
             await front._type("/quit")
             assert await asyncio.to_thread(front.it.ends) == 0
+            assert not junk_in(front.it.lines)
         finally:
             front.program.__exit__(None, None, None)
 

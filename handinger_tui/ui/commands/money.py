@@ -12,6 +12,7 @@ from handinger_tui.ui.commands.command import Command, CommandContext, chosen_me
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from handinger_tui.core.money.report import Report
     from handinger_tui.core.turns.turn import Turn
     from handinger_tui.ui.front import Front
     from handinger_tui.ui.sessions.controller import SessionController
@@ -163,6 +164,21 @@ async def budgets(context: CommandContext, _argument: str) -> None:
     from handinger_tui.ui.spending.budgets import BudgetsScreen  # 15 ms
 
     await context.interaction.ask(BudgetsScreen(context.controller, context.now_ms))
+
+
+async def spending_reports(controller: SessionController) -> tuple[Report, Report]:
+    """The overview of what was spent, and the report by session, as the Spending page reads them.
+
+    Raises:
+        LedgerError
+    """
+    from handinger_tui.core.money.report import Selection  # few ask for it
+    from handinger_tui.core.money.spending import ChargeFilter, GroupBy
+
+    connection = controller.connection
+    which = ChargeFilter(simulated=connection.account.local)
+    overview = await connection.charges.report(Selection(None, which))
+    return overview, await connection.charges.report(Selection(GroupBy.SESSION, which))
 
 
 async def spending(context: CommandContext, _argument: str) -> None:

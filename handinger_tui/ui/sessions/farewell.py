@@ -39,11 +39,15 @@ async def read_day(controller: SessionController) -> None:
 
 def lost_texts(controller: SessionController, unsaved: Sequence[str]) -> list[str]:
     """What ends with the program: what was typed and is not saved, and queues of a history in memory."""
-    if not controller.connected or controller.connection.keeps_history:
+    if not controller.connected or _has_queues_on_disk(controller):
         return [*unsaved]
     sessions = controller.opened_sessions
     queued = [turn for session in sessions for turn in controller.queue_of(session.session_id)]
     return [*(turn.request.prompt for turn in queued), *unsaved]
+
+
+def _has_queues_on_disk(controller: SessionController) -> bool:
+    return controller.connection.keeps_history and controller.connection.can_resume
 
 
 def lost_lines(texts: Sequence[str]) -> list[str]:
@@ -51,16 +55,23 @@ def lost_lines(texts: Sequence[str]) -> list[str]:
     return [f"Not saved:            {text}" for text in texts]
 
 
-def farewell(controller: SessionController) -> list[str]:
-    """How to resume the session, its cost, the cost of the day, queued messages and turns still running."""
+def farewell(controller: SessionController, *, ids: bool = True) -> list[str]:
+    """How to resume the session, its cost, the cost of the day, queued messages and turns still running.
+
+    `ids`: False in plain mode, where an id is heard letter by letter. What is in no history is found by the
+    id of its worker alone.
+    """
+    can_resume = controller.connection.can_resume
+    ids = ids or not can_resume
     session = controller.session if controller.session_id else None
     local = controller.connection.account.local
     simulated = " · simulated" if local else ""
     lines = []
     if session is not None and session.turns:
-        lines.append(f"Resume this session:  handinger-tui --resume {one_word(session.session_id)}")
+        if can_resume:
+            lines.append(f"Resume this session:  {_resume_command(controller, session, ids=ids)}")
         # The local worker ends with the program: its id is of no use later.
-        if session.worker_id is not None and not local:
+        if session.worker_id is not None and not local and ids:
             label, option = f"Its {session.kind}:", f"--{session.kind}"
             lines.append(f"{label:<22}handinger-tui {option} {one_word(session.worker_id)}")
         lines.append(f"Cost:                 {controller.cost_text}")
@@ -68,13 +79,13 @@ def farewell(controller: SessionController) -> list[str]:
     if day is not None and day.turns:
         priced = None if session is None else day.priced(session.prices)
         lines.append(f"Today:                {day.cost(priced)}{simulated}")
-    if controller.connection.keeps_history:
-        lines += _queued_lines(controller)
+    if _has_queues_on_disk(controller):
+        lines += _queued_lines(controller, ids=ids)
     lines += [
         f"Not deleted yet:      {one_word(session_id)}, its worker is still running"
         for session_id in sorted(controller.to_delete)
     ]
-    return lines if local else [*lines, *_still_running_lines(controller)]
+    return lines if local else [*lines, *_still_running_lines(controller, ids=ids)]
 
 
 def printed_text(controller: SessionController, what: str) -> str:
@@ -91,26 +102,37 @@ def printed_text(controller: SessionController, what: str) -> str:
     return ""
 
 
-def _queued_lines(controller: SessionController) -> list[str]:
+def _resume_command(controller: SessionController, session: Session, *, ids: bool) -> str:
+    if ids:
+        return f"handinger-tui --resume {one_word(session.session_id)}"
+    is_newest = controller.opened_sessions[0].session_id == session.session_id
+    return "handinger-tui --plain -c" if is_newest else "handinger-tui --plain, then /sessions"
+
+
+def _queued_lines(controller: SessionController, *, ids: bool) -> list[str]:
     """The queued messages, which are not sent before the program starts again."""
     counts = [
         (session, len(controller.queue_of(session.session_id))) for session in controller.opened_sessions
     ]
     return [
         f"Not sent yet:         {plural(count, 'queued message')}, kept for "
-        f"handinger-tui --resume {one_word(session.session_id)}"
+        f"{_resume_command(controller, session, ids=ids)}"
         for session, count in counts[:MAX_LISTED]
         if count
     ]
 
 
-def _still_running_lines(controller: SessionController) -> list[str]:
+def _still_running_lines(controller: SessionController, *, ids: bool) -> list[str]:
     running = [session for session in controller.opened_sessions if _is_running(session)]
     if not running:
         return []
+    they, them = ("it", "it") if len(running) == 1 else ("they", "them")
+    head = f"{len(running)} still running: {they} may keep charging. Watch {them}:"
+    if not ids:
+        return [f"{head} handinger-tui --plain, then /runs"]
     if len(running) == 1:
-        return [f"1 still running: it may keep charging. Watch it: {_watch_command(running[0])}"]
-    lines = [f"{len(running)} still running: they may keep charging. Watch them:"]
+        return [f"{head} {_watch_command(running[0])}"]
+    lines = [head]
     lines += [f"  {_watch_command(session)}" for session in running[:MAX_LISTED]]
     more = len(running) - MAX_LISTED
     return [*lines, f"  and {more} more: handinger-tui --resume lists them"] if more > 0 else lines
