@@ -3,10 +3,6 @@
 A *site* is the call, its file, the lines of Python that lead to it, and the place within SQLite. Thousands
 of calls have one site: the pages of a table that is read. They are alike as long as the program is in one
 *phase*: no call that changes something came from a place that had not changed anything before.
-
-    python -m tests.chaos.call_sites ARGV
-
-is the program, with its calls told to the file FAIL_TOLD.
 """
 
 from __future__ import annotations
@@ -15,7 +11,6 @@ import atexit
 import ctypes
 import os
 import re
-import runpy
 import sys
 from collections import defaultdict
 from hashlib import blake2b
@@ -87,8 +82,3 @@ def groups(calls: Iterable[Call], changing: Collection[int]) -> dict[tuple[int, 
             passed.add(call.step)
         grouped[call.kind, call.site, len(passed)].append(call.number)
     return grouped
-
-
-if __name__ == "__main__":
-    tell(ctypes.CDLL(None), os.environ["FAIL_TOLD"])
-    runpy.run_module("handinger_tui", run_name="__main__", alter_sys=True)

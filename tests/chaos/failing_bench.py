@@ -2,15 +2,16 @@
 
 A shared library in C (`failing_calls.c`) stands before that of the system, and sees the calls of SQLite, too:
 reads, writes, syncs, renames, links, unlinks, files that are opened or truncated, folders, locks,
-connections, what is sent and received. Each command runs in a process of its own, with a history of one
-turn, and so does the app in a terminal, with its screen and in lines: started, a message typed and entered,
-answered, left.
+connections, what is sent and received. Each command runs in a fork of a process that has imported all, with
+a history of one turn, and so does the app in a terminal, with its screen and in lines: started, a message
+typed and entered, answered, left; with its screen also: a session renamed, tagged, exported or deleted.
 Then: no traceback, a documented exit code, one JSON object that says what is so, no message twice, none
 lost, no paid turn outside the sums, and the next start is right.
 """
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import errno
 import gc
@@ -19,24 +20,30 @@ import json
 import os
 import pkgutil
 import re
+import select
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from copy import deepcopy
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
+from unittest.mock import patch
 
 import handinger_tui
+from handinger_tui.cli.commands import costs
 from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.main import main
 from tests.chaos.call_sites import UNKNOWN, Call, calls_in, tell
 from tests.chaos.failing_remote import REMOTE, REMOVING, Remote
 from tests.chaos.failing_talk import TALKING, talked, untrue_answers
-from tests.chaos.rawterm import RawTerminal, rawterm, words
+from tests.chaos.rawterm import TERMINAL, RawTerminal, words
 from tests.e2e.runner import KEY, Ran, run
 from tests.ledger.samples import look
 from tests.ledger.test_proof import change
@@ -47,6 +54,7 @@ SHORT: Final = -1
 """Not a failure: only a part is written."""
 KILLED: Final = -2
 """The process is killed before the call."""
+CONFIG: Final = "config.toml"
 AGED: Final = "UPDATE turns SET settled_ms = settled_ms - 200000000"
 """The frames of the first turn are old enough to be removed by `sessions compact`."""
 NEVER_ENDED: Final = -3
@@ -102,32 +110,64 @@ DAMAGE: Final = "UPDATE sqlite_schema SET sql = replace(sql, 'NEW', 'OLD') WHERE
 HELLO, WORKER, SESSION, FILE, OUT, LIMIT = "HELLO", "WORKER", "SESSION", "FILE", "OUT", "LIMIT"
 """Stand for a new message, the worker and the session of the first turn, an exported session, a file to
 be written, and what an agent may spend in a day."""
+MONTH, PLACE, TABLE, MEANING = "MONTH", "PLACE", "TABLE", "MEANING"
+"""Stand for the present month, a folder and a table to be written, and what figures of the worker mean."""
+LATER: Final = timedelta(days=40)
+"""So much later a statement is written: the month is over then."""
+TAG: Final = "old"
+"""The tag of the first session."""
 PAYING: Final = ("-p", HELLO, "--json")
 APP, PLAIN = ("the app",), ("the app", "--plain")
-JOURNEYS: Final = (APP, PLAIN)
-"""Typed in a terminal."""
+KEEPING, DELETING = ("the app, which renames, tags and exports",), ("the app, which deletes",)
+TYPED: Final = "Enter to run the command"
+EMPTY: Final = "Ask a worker"
+STEPS: Final = {
+    APP: ((FIRST, HELLO), (HELLO, "\r"), (WORDS[-1].strip(), "")),
+    PLAIN: ((FIRST, HELLO), (HELLO, "\r"), (WORDS[-1].strip(), "")),
+    KEEPING: (
+        *((FIRST, "/rename another name"), (TYPED, "\r"), (EMPTY, "/tag x"), (TYPED, "\r")),
+        *(("Tags: ", "/export out.json"), (TYPED, "\r"), ("Saved to ", "")),
+    ),
+    DELETING: (
+        *((FIRST, "/new"), (TYPED, "\r"), ("Recent sessions", "/sessions"), (TYPED, "\r")),
+        *(("^X Delete", "\x18"), ("is deleted", "\x1b"), (EMPTY, "")),
+    ),
+}
+"""What is typed in a terminal once a text is shown."""
+JOURNEYS: Final = (*STEPS,)
+WRITING: Final = (APP, PLAIN)
+"""A message is typed in these."""
 LEAVING: Final = (("send", SESSION, HELLO, "--json"), ("-p", HELLO, "--detach", "--json"))
 """They end before the answer does."""
 TALKS: Final = (("acp",), ("mcp", LIMIT))
 SENDING: Final = (
     *(PAYING, ("-p", HELLO, "--no-history", "--json"), ("-c", "-p", HELLO, "--json")),
-    *(*LEAVING, *TALKS, *JOURNEYS),
+    ("-p", HELLO, "-f", FILE, "-o", OUT, "--debug", PLACE, "--force", "--json"),
+    *(*LEAVING, *TALKS, *WRITING),
 )
 SETTLING: Final = (("costs", "--settle", "--json"), ("attach", WORKER, "-p", "--json"))
+STATEMENT: Final = ("bundle.jsonl", "check.py", "statement.html")
+"""The files of a statement."""
+OF_WORKERS: Final[tuple[tuple[str, ...], ...]] = (("costs", "--focus", TABLE, "--force"),)
+"""Credits have no price, so the tasks generation has none of these."""
 COMMANDS: Final[tuple[tuple[str, ...], ...]] = (
-    *SENDING[: -len(JOURNEYS)],
+    *SENDING[: -len(WRITING)],
     *SETTLING,
     ("sessions", "--json"),
     ("sessions", "show", SESSION, "--json"),
     ("sessions", "search", "first", "--json"),
     ("sessions", "rename", SESSION, "a name", "--json"),
     ("sessions", "tag", SESSION, "x", "--json"),
+    ("sessions", "untag", SESSION, TAG, "--json"),
     ("sessions", "compact", "--json"),
     ("sessions", "rm", SESSION, "--yes", "--json"),
     ("import", FILE, "--json"),
     ("export", SESSION, "--format", "json", "-o", OUT, "--force"),
     ("costs", "--json"),
     ("costs", "--report", OUT, "--force"),
+    ("costs", "--reading", MEANING, "--json"),
+    ("costs", "--statement", MONTH, "-o", PLACE, "--force"),
+    *OF_WORKERS,
     ("sources", SESSION, "--json"),
     ("runs", "--json"),
     ("replay", SESSION, "--speed", "max", "--json"),
@@ -135,7 +175,11 @@ COMMANDS: Final[tuple[tuple[str, ...], ...]] = (
     ("doctor", "--repair", "--yes", "--json"),
     ("config", "show", "--json"),
     ("config", "set", "theme", "dark", "--json"),
+    ("config", "unset", "keep_frames", "--json"),
+    ("config", "init", "--force"),
     ("key", "show", "--json"),
+    ("key", "rm", "--yes", "--json"),
+    ("-p", HELLO, "--dry-run", "--json"),
     *REMOTE,
     *JOURNEYS,
 )
@@ -178,7 +222,10 @@ class Watched(NamedTuple):
 
 # -- the process that the library is loaded into -------------------------------------------
 def serve_cases() -> None:
-    """Read orders as lines of JSON, run each in a fork, and write what it returned."""
+    """Read orders as lines of JSON, run each in a fork, and write what it returned.
+
+    Of a program in a terminal the lines are its id and its exit code.
+    """
     library = ctypes.CDLL(None)
     for module in pkgutil.walk_packages(handinger_tui.__path__, "handinger_tui."):
         if not module.name.endswith("__main__"):
@@ -186,6 +233,10 @@ def serve_cases() -> None:
     gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
+        if "terminal" in order:
+            if not _serve_in_terminal(order):
+                sys.exit(_in_terminal(library, order))
+            continue
         reading, writing = os.pipe()
         loaded_before = set(sys.modules)
         child = os.fork()
@@ -208,10 +259,65 @@ def serve_cases() -> None:
         _, status = os.waitpid(child, 0)
         ended, loaded = json.loads(text or f'[[1, [], {os.waitstatus_to_exitcode(status)}, "", ""], []]')
         print(json.dumps(ended), flush=True)
-        # The next fork has what this one had to import: it took most of its time.
-        for name in loaded:
-            with suppress(ImportError):
-                importlib.import_module(name)
+        _load(loaded)
+
+
+def _serve_in_terminal(order: dict[str, Any]) -> int:
+    """Run the program in a terminal, in a fork; returns its id, or 0 in the fork."""
+    # The fork opens it before the other side is told that it may close it.
+    terminal = os.open(order["terminal"], os.O_RDWR | os.O_NOCTTY)
+    loaded_before = set(sys.modules)
+    child = os.fork()
+    if not child:
+        os.login_tty(terminal)
+        atexit.register(lambda: _write_loaded(Path(order["loaded"]), loaded_before))
+        return 0
+    os.close(terminal)
+    print(child, flush=True)
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
+    with suppress(FileNotFoundError):
+        _load(json.loads(Path(order["loaded"]).read_text()))
+    return child
+
+
+def _write_loaded(path: Path, before: set[str]) -> None:
+    path.write_text(json.dumps(sorted(set(sys.modules) - before)))
+
+
+def _in_terminal(library: ctypes.CDLL, order: dict[str, Any]) -> int:
+    """Run the program on the terminal of this process, as in a process of its own; returns its exit code."""
+    for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        stream = os.fdopen(descriptor, mode, buffering=1, closefd=False)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    os.environ.clear()
+    os.environ.update(order["environ"])
+    sys.argv = ["handinger-tui", *order["argv"]]
+    tell(library, order["told"])
+    library.fail_note(os.fsencode(order["note"]))
+    library.fail_arm(os.fsencode(order["environ"]["HANDINGER_TUI_HOME"]), *order["how"])
+    return main(order["argv"])
+
+
+def _load(names: list[str]) -> None:
+    """Import what a fork had to import, for the next one: it took most of its time."""
+    for name in names:
+        with suppress(ImportError):
+            importlib.import_module(name)
+
+
+class Later(datetime):
+    """A clock that is ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls.fromtimestamp((datetime.now(tz) + LATER).timestamp(), tz)
+
+
+def _at_its_time(argv: Sequence[str]) -> AbstractContextManager[object]:
+    """A month is closed when it is over."""
+    return patch.object(costs, "datetime", Later) if "--statement" in argv else nullcontext()
 
 
 def _ran_here(order: dict[str, Any]) -> Ran:
@@ -219,7 +325,8 @@ def _ran_here(order: dict[str, Any]) -> Ran:
     argv, environ = order["argv"], order["environ"]
     if argv[0] not in TALKING:
         place = {"home": Path(order["home"]), "base_url": order["base_url"], "key": order["key"]}
-        return run(*argv, **place, **environ)
+        with _at_its_time(argv):
+            return run(*argv, **place, **environ)
     os.environ |= {"HANDINGER_TUI_HOME": order["home"], "HANDINGER_POLL_INTERVAL": "0.05", **environ}
     os.environ |= {"HANDINGER_BASE_URL": order["base_url"], "HANDINGER_API_KEY": order["key"]}
     return talked(argv, order["message"], order["session"])
@@ -237,23 +344,67 @@ def make_library(folder: Path) -> Path:
     return library
 
 
-@contextmanager
-def forks(library: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process with the library, which takes orders."""
-    environ = {**os.environ, "LD_PRELOAD": str(library), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "tests.chaos.failing_bench"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            _pipe(process.stdin).close()
+class Forks:
+    """A process with the library, which takes orders; the end of the block ends it."""
+
+    def __init__(self, stack: ExitStack, library: Path) -> None:
+        # What modules read when they are imported is that of the terminal.
+        environ = {**os.environ, **TERMINAL, "LD_PRELOAD": str(library), "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-m", "tests.chaos.failing_bench"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = stack.enter_context(process)
+        stack.callback(process.stdin.close)
+        self._orders, self._answers = process.stdin, process.stdout.fileno()
+        self._unread = b""
+
+    def send(self, order: dict[str, Any]) -> None:
+        """Give an order."""
+        self._orders.write(json.dumps(order).encode() + b"\n")
+        self._orders.flush()
+
+    def answer(self, within_s: float | None = None) -> str | None:
+        """The next line of its answer; None if it does not come in that time.
+
+        Raises:
+            EOFError: it has ended.
+        """
+        while b"\n" not in self._unread:
+            if not select.select([self._answers], [], [], within_s)[0]:
+                return None
+            data = os.read(self._answers, 1 << 16)
+            if not data:
+                raise EOFError
+            self._unread += data
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line.decode()
 
 
-def _pipe(stream: IO[str] | None) -> IO[str]:
-    assert stream is not None
-    return stream
+class Fork:
+    """A program that runs in a terminal, in a fork of the process with the library."""
+
+    def __init__(self, forks: Forks, order: dict[str, Any]) -> None:
+        self._forks = forks
+        self._code: int | None = None
+        forks.send(order)
+        self.pid = int(forks.answer() or "")
+
+    def poll(self) -> int | None:
+        """The exit code, once it has ended."""
+        if self._code is None and (line := self._forks.answer(0)) is not None:
+            self._code = int(line)
+        return self._code
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the exit code."""
+        if self._code is None:
+            self._code = int(self._forks.answer(timeout) or "")
+        return self._code
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, sig)
 
 
 # -- one case --------------------------------------------------------------------------------
@@ -263,27 +414,33 @@ class Bench:
     def __init__(self, stack: ExitStack, folder: Path, *, tasks: bool = False) -> None:
         how: dict[str, Any] = {"tasks": True, "cost_usd": None, "credits": 3} if tasks else {}
         self._service: PaidService = stack.enter_context(paid_service(**how))
-        self._library = make_library(folder)
-        self._process = stack.enter_context(forks(self._library))
+        self._forks = Forks(stack, make_library(folder))
         self._environ = {"HANDINGER_GENERATION": self._service.generation, "HANDINGER_RECOVERY_WINDOW": "1"}
         self._home, self._first, self._number = folder / "home", folder / "first", 0
         self._remote = Remote(stack, folder, tasks=tasks)
         self._told = folder / "told"
         self._first.mkdir()
-        (self._first / "config.toml").write_text('keep_frames = "1 day"')
+        (self._first / CONFIG).write_text(f'keep_frames = "1 day"\ndownload_dir = "{self._home}"\n')
         first = self._run("-p", FIRST, "--json", home=self._first).result
         (self._worker,) = self._service.workers.values()
-        file = folder / "session.json"
+        # In the history's folder: failures are those of its files.
+        file = self._first / "session.json"
         self._run("export", first["session_id"], "--format", "json", "-o", str(file), home=self._first)
         # Other ids, so that it is a session that this history does not have.
         text = file.read_text().replace(first["session_id"], "ses_other")
         file.write_text(text.replace(first["turn_id"], "turn_other"))
+        self._run("sessions", "tag", first["session_id"], TAG, home=self._first)
+        worker = first["task_id" if tasks else "worker_id"]
         self._names = {
-            WORKER: first["task_id" if tasks else "worker_id"],
+            WORKER: worker,
             SESSION: first["session_id"],
             LIMIT: "--max-credits=1000" if tasks else "--max-cost=1000",
-            FILE: str(file),
+            FILE: str(self._home / file.name),
             OUT: str(self._home / "out.json"),
+            MONTH: datetime.now().astimezone().strftime("%Y-%m"),
+            PLACE: str(self._home / "place"),
+            TABLE: str(self._home / "table.csv"),
+            MEANING: f"{worker}=per-turn",
         }
 
     def _run(self, *argv: str, home: Path | None = None) -> Ran:
@@ -316,6 +473,9 @@ class Bench:
             change(self._home / "history.db", DAMAGE)
         if "compact" in argv:
             change(self._home / "history.db", AGED)
+        if argv[:2] == ("key", "rm"):
+            with (self._home / CONFIG).open("a") as config:
+                config.write(f'api_key = "{KEY}"\n')
         self._service.workers = {self._worker.worker_id: deepcopy(self._worker)}
         if argv in REMOTE:
             self._names |= self._remote.begin(argv, self._home)
@@ -325,13 +485,13 @@ class Bench:
     def _ran(self, argv: tuple[str, ...], how: tuple[int, ...], message: str) -> tuple[int, list[int], Ran]:
         """Run a command; returns how many calls failed, and how many of each kind there were."""
         if argv in JOURNEYS:
-            return self._journey(argv[1:], how, message)
+            return self._journey(argv, how, {**self._names, HELLO: message})
         named = [{**self._names, HELLO: message}.get(word, word) for word in argv]
         order: dict[str, Any] = {"argv": named, "how": how, "home": str(self._home), **self._place(argv)}
         order |= {"environ": self._environ, "told": str(self._told)}
         order |= {"message": message, "session": self._names[SESSION]}
-        print(json.dumps(order), file=_pipe(self._process.stdin), flush=True)
-        failed, calls, *ended = json.loads(_pipe(self._process.stdout).readline())
+        self._forks.send(order)
+        failed, calls, *ended = json.loads(self._forks.answer() or "")
         return failed, calls, Ran(*ended)
 
     def _place(self, argv: tuple[str, ...]) -> dict[str, str]:
@@ -341,23 +501,32 @@ class Bench:
         return {"base_url": self._service.url, "key": KEY}
 
     def _journey(
-        self, argv: tuple[str, ...], how: tuple[int, ...], message: str
+        self, journey: tuple[str, ...], how: tuple[int, ...], names: dict[str, str]
     ) -> tuple[int, list[int], Ran]:
-        """Open the app, type a message, send it, wait for its answer, and quit."""
+        """Open the app, type what belongs to a journey, and quit."""
         note = self._home.with_name("note")
         note.unlink(missing_ok=True)
-        environ: dict[str, Any] = {"HANDINGER_BASE_URL": self._service.url, "HANDINGER_API_KEY": KEY}
-        environ |= {**self._environ, "LD_PRELOAD": str(self._library), "FAIL_WHERE": str(self._home)}
-        environ |= {"FAIL_HOW": " ".join(str(int(one)) for one in how), "FAIL_NOTE": str(note)}
-        environ |= {"FAIL_TOLD": str(self._told)}
-        with rawterm(
-            *argv, home=self._home, module="tests.chaos.call_sites", in_control=True, **environ
+        loaded = self._home.with_name("loaded")
+        loaded.unlink(missing_ok=True)
+        order = {"how": how, "note": str(note), "told": str(self._told), "loaded": str(loaded)}
+
+        def start(argv: tuple[str, ...], terminal: str, environ: dict[str, str]) -> Fork:
+            return Fork(self._forks, {**order, "argv": argv, "terminal": terminal, "environ": environ})
+
+        environ: dict[str, Any] = {
+            **self._environ,
+            "HANDINGER_BASE_URL": self._service.url,
+            "HANDINGER_API_KEY": KEY,
+        }
+        with closing(
+            RawTerminal(*journey[1:], home=self._home, rows=40, columns=120, start=start, **environ)
         ) as app:
             since = 0
-            for text, keys in ((FIRST, message), (message, "\r"), (WORDS[-1].strip(), "")):
-                _wait(app, text, since, note)
+            for text, keys in STEPS[journey]:
+                _wait(app, names.get(text, text), since, note)
                 since = len(app.output)
-                app.send(keys.encode())
+                words_typed = (names.get(word, word) for word in keys.split(" "))
+                app.send(" ".join(words_typed).encode())
             end = time.monotonic() + PATIENCE_S
             while app.is_running and time.monotonic() < end:
                 # Ctrl+C twice quits from every screen, and once more changes nothing.
@@ -377,7 +546,8 @@ class Bench:
         sessions = len(after.result["sessions"]) if after.code == 0 else 0
         # Between the two names of a repair the next start says so, and a second repair ends it.
         names_the_damage = "--repair" in case.argv and "was damaged and is kept as" in after.err
-        if after.code != 0 or not (sessions or names_the_damage or "rm" in case.argv):
+        deletes = case.argv == DELETING or case.argv[:2] == ("sessions", "rm")
+        if after.code != 0 or not (sessions or names_the_damage or deletes):
             yield f"the next start: {after.code}, {sessions} sessions {after.err[-200:]}"
             return
         yield from self._wrong_content(case, ran, message, sessions)
@@ -388,10 +558,11 @@ class Bench:
             )
         if case.argv[0] in TALKING:
             yield from untrue_answers(ran, self._service.posts.count(message))
-        if (case.code == KILLED or ran.code != 0) and case.argv not in SENDING:
+        if (case.code == KILLED or ran.code != 0) and case.argv not in (*SENDING, *JOURNEYS):
             named = (self._names.get(word, word) for word in case.argv)
-            again = run(*named, home=self._home, **self._place(case.argv), **self._environ)
-            is_deleted = "rm" in case.argv and not sessions
+            with _at_its_time(case.argv):
+                again = run(*named, home=self._home, **self._place(case.argv), **self._environ)
+            is_deleted = deletes and not sessions
             if again.code != 0 and not is_deleted and case.argv[:2] not in REMOVING:
                 yield f"it does not run again: {again.code} {again.err[-200:]}"
             if names_the_damage and not self._run("sessions", "--json").result["sessions"]:
@@ -402,17 +573,17 @@ class Bench:
         """What is missing in the history or in a file, although the program said or promised it."""
         if sessions and (TEXT,) not in look(self._home / "history.db", "SELECT text FROM answers"):
             yield "the answer of the first turn is lost"
-        written = Path(self._names[OUT])
-        if written.exists():
-            try:
-                json.loads(written.read_text())
-            except ValueError:
-                yield "a part of a file was left"
-        elif ran.code == 0 and OUT in case.argv:
-            yield "nothing was written"
-        if ran.code == 0 and FILE in case.argv and sessions != 2:
+        yield from self._wrong_files(case.argv, ran)
+        yield from self._wrong_config(case.argv, ran)
+        if ran.code == 0 and "import" in case.argv and sessions != 2:
             yield "nothing was imported"
-        has_left = case.argv in JOURNEYS and ran.code in {0, Exit.INTERRUPTED}
+        is_tagged = (ran.code == 0 and "tag" in case.argv) or (case.argv == KEEPING and "Tags: " in ran.err)
+        is_untagged = ran.code == 0 and "untag" in case.argv
+        if is_tagged or is_untagged:
+            tags = [tag for (tag,) in look(self._home / "history.db", "SELECT name FROM tags ORDER BY name")]
+            if tags != ([TAG, "x"] if is_tagged else []):
+                yield f"it says that the tags were changed, and they are {tags}"
+        has_left = case.argv in WRITING and ran.code in {0, Exit.INTERRUPTED}
         if has_left and message not in self._service.posts:
             query = "SELECT prompt FROM turns UNION SELECT text FROM drafts"
             kept = [str(text) for (text,) in look(self._home / "history.db", query)]
@@ -421,6 +592,40 @@ class Bench:
             kept += re.findall(r"(?i:not saved): .*", ran.err)
             if not any(message in text for text in kept):
                 yield "what was typed is lost"
+
+    def _wrong_files(self, argv: tuple[str, ...], ran: Ran) -> Iterator[str]:
+        """A part of a file, or one that is not there although the program said so."""
+        written = Path(self._names[OUT])
+        if written.exists():
+            text = written.read_text()
+            if not (text.strip() == TEXT.strip() if argv[0] == "-p" else _is_json(text)):
+                yield "a part of a file was left"
+        elif (ran.code == 0 and OUT in argv) or (argv == KEEPING and "Saved to " in ran.err):
+            yield "nothing was written"
+        table = Path(self._names[TABLE])
+        if table.exists() and not table.read_text().endswith("\n"):
+            yield "a part of a table was left"
+        if ran.code == 0 and TABLE in argv and not table.exists():
+            yield "no table was written"
+        statement = [file.name for file in Path(self._names[PLACE]).glob("*")]
+        if ran.code == 0 and MONTH in argv and sorted(statement) != list(STATEMENT):
+            yield f"the statement is {statement}"
+
+    def _wrong_config(self, argv: tuple[str, ...], ran: Ran) -> Iterator[str]:
+        """What the config file has lost, or has not although the program said so."""
+        config = tomllib.loads((self._home / CONFIG).read_text())
+        changed: dict[tuple[str, ...], bool] = {
+            ("config", "set"): config.get("theme") == "dark",
+            ("config", "unset"): "keep_frames" not in config,
+            ("config", "init"): "keep_frames" not in config,
+            ("key", "rm"): "api_key" not in config,
+        }
+        has_changed = changed.get(argv[:2])
+        if ran.code == 0 and has_changed is False:
+            yield f"exit code 0, and the config file is as it was: {config}"
+        others_stay = not has_changed or argv[:2] in {("config", "set"), ("key", "rm")}
+        if others_stay and config.get("keep_frames") != "1 day":
+            yield f"the config file has lost a setting: {config}"
 
     def _wrong_sums(self, case: Case, message: str) -> Iterator[str]:
         """What the next start says of the turns that were paid, and of the message."""
@@ -441,6 +646,14 @@ class Bench:
             yield f"{paid} was paid, and costs say {at_least} and {total[missing]} turns"
         if kept and (message,) not in look(self._home / "history.db", "SELECT prompt FROM turns"):
             yield "a message that was sent is in no history"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _wait(app: RawTerminal, text: str, since: int, note: Path) -> None:

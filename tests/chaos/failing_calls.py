@@ -37,6 +37,7 @@ from tests.chaos.failing_bench import (
     COMMANDS,
     KILLED,
     LASTING,
+    OF_WORKERS,
     Bench,
     Case,
     Kind,
@@ -259,7 +260,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (generation, argv)
         for generation in ([given.generation] if given.generation else GENERATIONS)
         for argv in COMMANDS
-        if " ".join(argv).startswith(given.only) and (generation == "tasks" or argv not in OF_TASKS)
+        if " ".join(argv).startswith(given.only)
+        and argv not in (OF_WORKERS if generation == "tasks" else OF_TASKS)
     ]
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.exists() else None))

@@ -38,7 +38,7 @@ OF_TASKS: Final[tuple[tuple[str, ...], ...]] = (
 )
 """The tasks generation alone has them."""
 REMOTE: Final = (*IN_BOTH, *OF_TASKS)
-REMOVING: Final = {("schedules", "cancel"), ("workers", "rm"), ("workers", "archive")}
+REMOVING: Final = {("schedules", "cancel"), ("workers", "rm"), ("workers", "archive"), ("key", "rm")}
 """They find nothing where they are run a second time."""
 
 
@@ -75,6 +75,8 @@ class Remote:
             case ("workers", "archive"):
                 sent = self._run("-p", "echo one", "-w", names[STORED], "--json")
                 names[TASK] = sent.result["task_id"]
+            case ("webhook", "token"):
+                self._run("webhook", "set", names[STORED], WEBHOOK, "--json")
             case _:
                 pass
         self._before = len(self._schedules()) if argv[0] == "schedules" else 0

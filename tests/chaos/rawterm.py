@@ -15,8 +15,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 PATIENCE_S = 60.0
+TERMINAL = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TEXTUAL_ANIMATIONS": "none"}
+"""What a program is told of its terminal."""
 FULL_BYTES = 4000
 """A pseudo-terminal whose output is not read holds somewhat more."""
 QUIET = 5
@@ -37,6 +40,23 @@ numbers of colors and positions differ in every frame.
 """
 
 
+class Process(Protocol):
+    """What is needed of a process: `Popen` has it."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+
+
+class Starter(Protocol):
+    """Starts the program in another way than as a new process of Python."""
+
+    def __call__(self, argv: tuple[str, ...], terminal: str, environ: dict[str, str]) -> Process:
+        """Start it on the terminal of this name, which it is to control."""
+
+
 class RawTerminal:
     """The program on a terminal of its own."""
 
@@ -47,7 +67,7 @@ class RawTerminal:
         rows: int,
         columns: int,
         in_control: bool = False,
-        module: str = "handinger_tui",
+        start: Starter | None = None,
         **environ: str,
     ) -> None:
         self.output = bytearray()
@@ -60,16 +80,21 @@ class RawTerminal:
         self.first_attributes = self.attributes()
         """The settings before the program."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HANDINGER_")}
-        variables = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TEXTUAL_ANIMATIONS": "none"}
-        self._process = subprocess.Popen(
+        variables = {**kept, **TERMINAL, "HANDINGER_TUI_HOME": str(home), **environ}
+        self._process: Process
+        if start is not None:
+            self._process = start(argv, os.ttyname(inside), variables)
+        else:
             # Without a controlling terminal there is no early prompt.
-            [*(["setsid", "--ctty"] if in_control else []), sys.executable, "-m", module, *argv],
-            stdin=inside,
-            stdout=inside,
-            stderr=inside,
-            env={**kept, **variables, "HANDINGER_TUI_HOME": str(home), **environ},
-            start_new_session=not in_control,
-        )
+            command = [*(["setsid", "--ctty"] if in_control else []), sys.executable, "-m", "handinger_tui"]
+            self._process = subprocess.Popen(
+                [*command, *argv],
+                stdin=inside,
+                stdout=inside,
+                stderr=inside,
+                env=variables,
+                start_new_session=not in_control,
+            )
         os.close(inside)
 
     def _size(self, rows: int) -> None:
@@ -191,22 +216,22 @@ class RawTerminal:
         Returns the exit code.
         """
         end, again = time.monotonic() + PATIENCE_S, 0.0
-        while self._process.poll() is None:
+        while (code := self._process.poll()) is None:
             assert time.monotonic() < end, "never ended"
             if time.monotonic() > again:
                 self.send(keys.encode())
                 again = time.monotonic() + PATIENCE_S / 8
             self._read()
-        return self._process.returncode
+        return code
 
     def ends(self) -> int:
         """Read until the program has ended; returns its exit code."""
         end = time.monotonic() + PATIENCE_S
-        while self._process.poll() is None:
+        while (code := self._process.poll()) is None:
             assert time.monotonic() < end, "never ended"
             self._read()
         self._read()
-        return self._process.returncode
+        return code
 
     def _read(self, within_s: float = 0.3) -> bool:
         """Whether there was output, within more than the time after which Esc is a key of its own."""
@@ -239,12 +264,11 @@ def rawterm(
     rows: int = 40,
     columns: int = 120,
     in_control: bool = False,
-    module: str = "handinger_tui",
     **environ: str,
 ) -> Iterator[RawTerminal]:
-    """A running program, which starts as `module`; the end of the block stops it."""
+    """A running program; the end of the block stops it."""
     running = RawTerminal(
-        *argv, home=home, rows=rows, columns=columns, in_control=in_control, module=module, **environ
+        *argv, home=home, rows=rows, columns=columns, in_control=in_control, start=None, **environ
     )
     try:
         yield running

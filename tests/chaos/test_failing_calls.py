@@ -16,6 +16,7 @@ from tests.chaos.failing_bench import (
     COMMANDS,
     JOURNEYS,
     KILLED,
+    OF_WORKERS,
     PAYING,
     Bench,
     Case,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DICE: Final = random.Random(33)
-WITHOUT_SCREEN: Final = [one for one in COMMANDS if one not in {*JOURNEYS, *OF_TASKS}]
+WITHOUT_SCREEN: Final = [one for one in COMMANDS if one not in {*JOURNEYS, *OF_TASKS, *OF_WORKERS}]
 REPAIR: Final = ("doctor", "--repair", "--yes", "--json")
 FAILING: Final = (
     *(Case(PAYING, kind, DICE.randint(1, 4), DICE.choice(CODES[kind])) for kind in (Kind.WRITE, Kind.SYNC)),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
+from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, TypeVar
 
@@ -226,7 +227,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, service.task_of(worker) if service.tasks else read)
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self._body()
         name = self.path.rstrip("/").rpartition("/")[2]
         service = self.server.service
         refusal = service.refuse()
@@ -258,6 +259,20 @@ class Handler(BaseHTTPRequestHandler):
         service.until_ended(worker)
         with suppress(ConnectionError):
             self._end_stream()
+
+    def _body(self) -> dict[str, Any]:
+        """The members of a request, with attachments or without."""
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        kind = self.headers["Content-Type"]
+        if not kind.startswith("multipart/"):
+            members: dict[str, Any] = json.loads(data)
+            return members
+        form = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + data)
+        texts = [part for part in form.walk() if part.get_filename() is None and not part.is_multipart()]
+        return {
+            str(part.get_param("name", header="Content-Disposition")): str(part.get_payload())
+            for part in texts
+        }
 
     def _begin_stream(self, service: PaidService, worker: RemoteWorker) -> None:
         self.send_response(200)
