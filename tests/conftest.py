@@ -77,8 +77,14 @@ def pytest_collection_finish() -> None:
     gc.enable()
     gc.collect()
     gc.freeze()
-    # With the usual 700, a sixth of the time of tests of the screen went into collecting.
-    gc.set_threshold(20_000, 10, 10)
+    # Within a test only a flood is collected: an app that lives would be walked through again and again.
+    gc.set_threshold(1_000_000, 10, 10)
+
+
+def pytest_runtest_logfinish() -> None:
+    """What a test leaves is collected once, when most of it is dead."""
+    if gc.get_count()[0] > 20_000:
+        gc.collect(1)
 
 
 @pytest.fixture(scope="session")
