@@ -97,12 +97,16 @@ async def test_a_turn_watched_by_another_program_is_the_same(settings: Settings,
     slow = replace(settings, local_pace=0.3)
     async with open_services(slow, places(tmp_path)) as parts:
         mine = parts.engine.new_session(parts.settings.base_url)
-        has_worker = asyncio.Event()
-        leave = parts.engine.subscribe(
-            lambda _id: has_worker.set() if parts.engine.session(_id).worker_id else None
-        )
+        is_accepted = asyncio.Event()
+
+        def look(session_id: str) -> None:
+            # The id of a task is known before the service has it.
+            if any(one.status is TurnStatus.ACCEPTED for one in parts.engine.session(session_id).turns):
+                is_accepted.set()
+
+        leave = parts.engine.subscribe(look)
         await parts.engine.actor(mine.session_id).send("report on primes")
-        await has_worker.wait()
+        await is_accepted.wait()
         leave()
         worker_id = parts.engine.session(mine.session_id).worker_id
         # Another program with its own history: within one history a turn has one entry.
