@@ -161,6 +161,8 @@ class RunHistory:
         self._usual: dict[tuple[object, ...], Usual] = {}
         self._usual_for: tuple[object, ...] = ()
         """The moment and the turns for which `_usual` was read."""
+        self._runs_made: dict[str, tuple[object, SessionRun]] = {}
+        """The run of a session, and what it was made of: in a second most have not changed."""
 
     async def board(self, *, everything: bool = False, also: Collection[str] = ()) -> Board:
         """The board; the same object as the last time where nothing was written since then.
@@ -187,6 +189,7 @@ class RunHistory:
         if ended != self._usual_for:
             self._usual_for = ended
             self._usual.clear()
+            self._runs_made.clear()
         which = f"{_IN_SIGHT} UNION SELECT session_id FROM ({_QUIET})" if everything else _IN_SIGHT
         cells = [pack(session_id) for session_id in [*also][:MOST_QUIET]]
         if cells:
@@ -213,7 +216,13 @@ class RunHistory:
         is_watched = lru_cache(None)(self._is_watched)
         rises = unassigned(connection)
         for one in summaries:
-            run = self._run(connection, one, rows[one.session_id], is_watched)
+            row = rows[one.session_id]
+            made_of = one, is_watched(str(row["run_id"])), *row
+            before = self._runs_made.get(one.session_id)
+            if before is None or before[0] != made_of:
+                before = made_of, self._run(connection, one, row, is_watched)
+                self._runs_made[one.session_id] = before
+            run = before[1]
             # The newest session of a worker has them.
             unexplained = rises.pop((one.base_url, one.worker_id or ""), None)
             own = limits.of_run(_session(one)) if run.under_way or run.waiting else RunLimits()

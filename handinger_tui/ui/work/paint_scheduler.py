@@ -94,10 +94,10 @@ KEY_FIRST_S: Final = 0.008
 """Seconds in which a key gets on the screen. Content that is painted in between delays it by up to 15 ms."""
 
 
-PAUSE_S: Final = 0.25
-"""So long without a key is a pause in typing."""
-MOST_HELD_S: Final = 2.0
-"""So long work waits for one."""
+PAUSE_S: Final = 0.15
+"""Seconds without a key that are a pause in typing."""
+MOST_HELD_S: Final = 3.0
+"""So many seconds work waits for one."""
 
 
 class PaintScheduler:

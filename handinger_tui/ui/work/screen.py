@@ -67,7 +67,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from handinger_tui.core.turns.turn import Turn
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.commands.command import Command
+    from handinger_tui.ui.work.changes import EndedTurn
     from handinger_tui.ui.work.notices import Notices
 
 SENDING: Final = ("send", "queue")
@@ -239,7 +241,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         limits.tell_limit, limits.tell_runaway = notices.tell_limit, notices.tell_runaway
         limits.tell_needs = notices.tell_needs
         notices.ask()
-        self.changes.tell = notices.handle
+        self.changes.tell = partial(self._handle_change, notices)
         self._unsubscribe = connection.engine.subscribe(self.changes.handle)
         self._header.set_account(connection.account)
         self.pane.welcome.set_account(connection.account)
@@ -272,6 +274,12 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         else:
             # At the first session the person may already have focused a panel or the chips.
             self.prompt.focus()
+
+    def _handle_change(self, notices: Notices, actor: SessionActor, ended: Sequence[EndedTurn]) -> None:
+        notices.handle(actor, ended)
+        if ended:
+            # The header does not say that it runs until the person pauses.
+            self._limits.check_soon()
 
     def _mark_as_seen(self, session_id: str) -> None:
         """Mark a session as read; behind a page, as unread until that is closed."""

@@ -323,6 +323,20 @@ async def test_what_another_program_spent_is_read_in_a_pause_of_typing(
         await desktop.until(pilot, lambda: "▲ daily limit 90%" in desktop.text())
 
 
+async def test_the_end_of_a_turn_waits_for_no_pause_of_typing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(_scheduler: PaintScheduler) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(PaintScheduler, "pause_in_typing", never)
+    desktop = Desktop(api=answers("One", "Two"))
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: desktop.ledger.looks > 0)
+        await desktop.send(pilot, "Hi")
+        await desktop.until(pilot, lambda: desktop.ledger.looks > 1)
+        await desktop.send(pilot, "Ho")
+        await desktop.until(pilot, lambda: desktop.ledger.looks > 2)
+
+
 # -- the chip ------------------------------------------------------------------------------
 async def test_the_chip_shows_the_typical_cost_of_this_worker_at_this_budget() -> None:
     desktop = Desktop(api=answers("Hello"))
