@@ -66,20 +66,22 @@ async def run_in_thread(work: Callable[[], Result]) -> Result:
     return await future
 
 
-THRESHOLDS: Final = (2_000, 40, 25)
+THRESHOLDS: Final = (500, 160, 25)
 """Thresholds of the garbage collector for its three generations.
 
-A collection of 2,000 young objects takes 3 ms, and one of 20,000 would take 30 ms; a paint or a key waits for
-it. The second generation is collected while the app is idle (`tidy`), or after 20 turns without a pause,
-for about 10 ms. The oldest one, with cycles that ended after they were promoted, is collected about every 500
-turns.
+The first one counts new objects minus freed ones, also old ones that are freed: beside many streams, a
+collection "of 500" has 2,000 to look at, and takes 1 ms. At 2,000 it took 5 to 8 ms, for which a key waits.
+The second generation is collected while the app is idle (`tidy`), or after 20 turns without a pause, for 10
+to 20 ms. The oldest one, with cycles that ended after they were promoted, is collected about every 500 turns.
 """
-MIN_YOUNG_COLLECTIONS: Final = 10
+MIN_YOUNG_COLLECTIONS: Final = 40
 """Collections of the youngest generation after which `tidy` collects the second one, in about 6 ms.
 
 Doing it after every turn is too often: objects that the next turn replaces would be promoted to the oldest
 generation and stay.
 """
+NEARLY_DUE: Final = 120
+"""Collections of the youngest generation after which the second one is soon collected in any case."""
 
 
 def collect_from_now_on() -> None:
@@ -94,9 +96,9 @@ def collect_from_now_on() -> None:
     gc.enable()
 
 
-def tidy() -> bool:
+def tidy(collections: int = MIN_YOUNG_COLLECTIONS) -> bool:
     """Collect the second generation; called while the app is idle. False when it is not worth it yet."""
-    is_due = gc.get_count()[1] >= MIN_YOUNG_COLLECTIONS
+    is_due = gc.get_count()[1] >= collections
     if is_due:
         gc.collect(1)
     return is_due

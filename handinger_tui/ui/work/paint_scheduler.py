@@ -10,6 +10,7 @@ from typing import Final
 from textual.message_pump import MessagePump
 
 from handinger_tui.core.turns.session import Session
+from handinger_tui.ui.background import NEARLY_DUE, tidy
 from handinger_tui.ui.widgets.throttled_timer import ThrottledTimer
 
 AFTER_PAINT_S: Final = 0.05
@@ -137,11 +138,16 @@ class PaintScheduler:
         self.idle.hold()
 
     async def pause_in_typing(self) -> None:
-        """Wait until nobody types, at most `MOST_HELD_S`: no key then waits for work that may come later."""
+        """Wait until nobody types, at most `MOST_HELD_S`: no key then waits for work that may come later.
+
+        Streams in other sessions leave no other time for the garbage that would be collected soon.
+        """
         began = now = monotonic()
         while now - self._key_at < PAUSE_S and now - began < MOST_HELD_S:
             await asyncio.sleep(PAUSE_S - (now - self._key_at))
             now = monotonic()
+        if now - self._key_at >= PAUSE_S:
+            tidy(NEARLY_DUE)
 
     def _paint_if_dirty(self) -> None:
         if not self._is_dirty:

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from handinger_tui.ui.background import MIN_YOUNG_COLLECTIONS, tidy
+from handinger_tui.ui.background import MIN_YOUNG_COLLECTIONS, NEARLY_DUE, tidy
 from handinger_tui.ui.work import paint_scheduler
 from handinger_tui.ui.work.paint_scheduler import MOST_HELD_S, PAUSE_S, QUIET_TICKS, IdleWork, PaintScheduler
 
@@ -125,6 +125,8 @@ async def test_work_that_may_come_later_waits_for_a_pause_in_typing_but_not_for_
 
     monkeypatch.setattr(paint_scheduler, "monotonic", lambda: now)
     monkeypatch.setattr(asyncio, "sleep", sleep)
+    tidied = list[int]()
+    monkeypatch.setattr(paint_scheduler, "tidy", tidied.append)
     owner = Owner()
     scheduler = PaintScheduler(owner, nothing, nothing, nothing, nothing)  # type: ignore[arg-type]  # paints nothing
     await scheduler.pause_in_typing()
@@ -132,7 +134,9 @@ async def test_work_that_may_come_later_waits_for_a_pause_in_typing_but_not_for_
     scheduler.hold()
     await scheduler.pause_in_typing()
     assert now == pytest.approx(100 + PAUSE_S)
+    assert tidied == [NEARLY_DUE] * 2
     keys, now = 3, 200.0
     scheduler.hold()
     await scheduler.pause_in_typing()
     assert 200 + MOST_HELD_S <= now <= 200 + MOST_HELD_S + PAUSE_S, "the person types on"
+    assert tidied == [NEARLY_DUE] * 2
