@@ -161,8 +161,8 @@ class RunHistory:
         self._usual: dict[tuple[object, ...], Usual] = {}
         self._usual_for: tuple[object, ...] = ()
         """The moment and the turns for which `_usual` was read."""
-        self._runs_made: dict[str, tuple[object, SessionRun]] = {}
-        """The run of a session, and what it was made of: in a second most have not changed."""
+        self._known_runs: dict[str, tuple[object, SessionRun]] = {}
+        """The run of a session, and the rows it comes from: in a second most have not changed."""
 
     async def board(self, *, everything: bool = False, also: Collection[str] = ()) -> Board:
         """The board; the same object as the last time where nothing was written since then.
@@ -189,7 +189,7 @@ class RunHistory:
         if ended != self._usual_for:
             self._usual_for = ended
             self._usual.clear()
-            self._runs_made.clear()
+            self._known_runs.clear()
         which = f"{_IN_SIGHT} UNION SELECT session_id FROM ({_QUIET})" if everything else _IN_SIGHT
         cells = [pack(session_id) for session_id in [*also][:MOST_QUIET]]
         if cells:
@@ -217,11 +217,11 @@ class RunHistory:
         rises = unassigned(connection)
         for one in summaries:
             row = rows[one.session_id]
-            made_of = one, is_watched(str(row["run_id"])), *row
-            before = self._runs_made.get(one.session_id)
-            if before is None or before[0] != made_of:
-                before = made_of, self._run(connection, one, row, is_watched)
-                self._runs_made[one.session_id] = before
+            inputs = one, is_watched(str(row["run_id"])), *row
+            before = self._known_runs.get(one.session_id)
+            if before is None or before[0] != inputs:
+                before = inputs, self._run(connection, one, row, is_watched)
+                self._known_runs[one.session_id] = before
             run = before[1]
             # The newest session of a worker has them.
             unexplained = rises.pop((one.base_url, one.worker_id or ""), None)
