@@ -91,7 +91,7 @@ class Case:
         right = self.total_of(self.turns[at] for at in self.together)
         assert self.total_of(paid[at] for at in self.together) == right
         for at in self.together:
-            assert Decimal(paid[at].most or 0) <= right
+            assert Decimal(paid[at].most or 0) <= right, (at, right, [paid[i] for i in range(3, len(paid))])
             amounts[at] = replace(paid[at], entered=self.turns[at].entered, most=SOME)
         return amounts
 
