@@ -109,7 +109,7 @@ class LimitWatcher:
             self._interaction.run(self._check())
 
     def check_in_pause(self) -> None:
-        """As `check_soon`, once nobody types: with hundreds of runs a check takes 30 ms."""
+        """As `check_soon`, once nobody types: with dozens of runs a key waits 20 ms for a check."""
         if not self._is_waiting:
             self._interaction.run(self._check_in_pause())
 
