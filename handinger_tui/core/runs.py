@@ -107,10 +107,14 @@ class Need(Struct, frozen=True):
     text: str
     act: str
     key: str = ""
+    command: str = ""
+    """What to type in a shell instead, where that does not open the session."""
 
     @property
     def shell_act(self) -> str:
         """The act in a shell, which has no keys of the board."""
+        if self.command:
+            return self.command
         if not self.key or self.reason in _NO_KEYS:
             return self.act
         return f"handinger-tui --resume {clean_line(self.key, 80)} opens it; nothing is sent by that."
@@ -485,7 +489,7 @@ def _standing(run: SessionRun, now_ms: int) -> Iterable[Need]:
 def _failing(webhook: WebhookReading, now_ms: int) -> Need:
     listing = f"handinger-tui webhook deliveries {clean_line(webhook.worker_id, 80)} lists them (free)."
     act = "h lists them, and changes the address (free)." if webhook.session_id else listing
-    return Need(Reason.WEBHOOK, webhook.failing_text(now_ms), act, webhook.session_id)
+    return Need(Reason.WEBHOOK, webhook.failing_text(now_ms), act, webhook.session_id, listing)
 
 
 class Runaways:

@@ -66,7 +66,8 @@ def test_a_webhook_that_fails_needs_the_person_until_its_address_is_another(
         while run_on(server, tmp_path, "webhook", "deliveries", worker, "--json").result["count"] < 1:
             assert attention(server, tmp_path) == [], "a webhook without deliveries does not fail"
     ((reason, text, act),) = attention(server, tmp_path)
-    assert (reason, act) == ("webhook failing", "h lists them, and changes the address (free).")
+    command = f"handinger-tui webhook deliveries {worker} lists them (free)."
+    assert (reason, act) == ("webhook failing", command)
     assert text.startswith("The last delivery of its webhook failed, most recently on ")
     assert text.endswith(": The receiver responded with status 500.")
     assert "needs you" in run_on(server, tmp_path, "runs").out.splitlines()[0]
