@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Button
 
 from handinger_tui.core import attention
 from handinger_tui.core.acts import Hold, HoldReason
@@ -36,6 +37,12 @@ NUMBERS = ("second", "third", "fourth")
 def plain(desktop: Desktop) -> str:
     """The words on the screen, without borders and line breaks."""
     return " ".join(desktop.text().replace("│", " ").replace("█", " ").split())
+
+
+def focused_button(desktop: Desktop) -> str:
+    """The words on the button that has the focus; "" where none has."""
+    focused = desktop.app.focused
+    return str(focused.label) if isinstance(focused, Button) else ""
 
 
 def running(*bodies: str, log: FakeLog | None = None) -> tuple[Desktop, asyncio.Event]:
@@ -583,6 +590,11 @@ async def test_s_sends_one_held_message_after_its_price_and_a_yes_and_the_others
         await pilot.press("up", "s")
         await desktop.until(pilot, lambda: "Send now?" in plain(desktop))
         assert "Budget standard:" in plain(desktop)
+        # An Enter that comes with the question is no answer to it: it waits until the question takes keys.
+        await pilot.press("right")
+        await desktop.until(pilot, lambda: focused_button(desktop) == "Send")
+        await pilot.press("left")
+        await desktop.until(pilot, lambda: focused_button(desktop) == "Cancel")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: "Send now?" not in plain(desktop))
         assert len(desktop.api.posts) == 1
