@@ -59,10 +59,10 @@ class LimitWatcher:
         pane: SessionPane,
         header: HeaderLine,
         now_ms: Callable[[], int],
-        pause_in_typing: Callable[[], Awaitable[None]],
+        between_keys: Callable[[], Awaitable[None]],
     ) -> None:
         self._controller = controller
-        self._pause_in_typing = pause_in_typing
+        self._between_keys = between_keys
         self._now_ms = now_ms
         self._interaction = interaction
         self._pane = pane
@@ -108,15 +108,15 @@ class LimitWatcher:
         if not self._is_checking:
             self._interaction.run(self._check())
 
-    def check_in_pause(self) -> None:
+    def check_between_keys(self) -> None:
         """As `check_soon`, once nobody types: with dozens of runs a key waits 20 ms for a check."""
         if not self._is_waiting:
-            self._interaction.run(self._check_in_pause())
+            self._interaction.run(self._check_between_keys())
 
-    async def _check_in_pause(self) -> None:
+    async def _check_between_keys(self) -> None:
         self._is_waiting = True
         try:
-            await self._pause_in_typing()
+            await self._between_keys()
         finally:
             self._is_waiting = False
         self.check_soon()

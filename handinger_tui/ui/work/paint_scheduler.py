@@ -95,10 +95,10 @@ KEY_FIRST_S: Final = 0.008
 """Seconds in which a key gets on the screen. Content that is painted in between delays it by up to 15 ms."""
 
 
-PAUSE_S: Final = 0.15
-"""Seconds without a key that are a pause in typing."""
+GAP_S: Final = 0.15
+"""So many seconds without a key are a gap between keys that has room for other work."""
 MOST_HELD_S: Final = 3.0
-"""So many seconds work waits for one."""
+"""So many seconds such work waits for one."""
 
 
 class PaintScheduler:
@@ -137,16 +137,17 @@ class PaintScheduler:
         self._key_at = monotonic()
         self.idle.hold()
 
-    async def pause_in_typing(self) -> None:
-        """Wait until nobody types, at most `MOST_HELD_S`: no key then waits for work that may come later.
+    async def between_keys(self) -> None:
+        """Wait for a gap between keys, at most `MOST_HELD_S`: no key then waits for work that may come later.
 
-        Streams in other sessions leave no other time for the garbage that would be collected soon.
+        What would tear a text apart waits longer, see `Interaction.pause_in_typing`. Streams in other
+        sessions leave no other time for the garbage that would be collected soon.
         """
         began = now = monotonic()
-        while now - self._key_at < PAUSE_S and now - began < MOST_HELD_S:
-            await asyncio.sleep(PAUSE_S - (now - self._key_at))
+        while now - self._key_at < GAP_S and now - began < MOST_HELD_S:
+            await asyncio.sleep(GAP_S - (now - self._key_at))
             now = monotonic()
-        if now - self._key_at >= PAUSE_S:
+        if now - self._key_at >= GAP_S:
             tidy(NEARLY_DUE)
 
     def _paint_if_dirty(self) -> None:

@@ -192,7 +192,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.prompt.before_typing = composer.make_way
         self._startup = Startup(context, interaction, pane, switcher, self._submitter)
         self._limits = LimitWatcher(
-            controller, interaction, pane, self._header, now_ms, self.scheduler.pause_in_typing
+            controller, interaction, pane, self._header, now_ms, self.scheduler.between_keys
         )
         self.changes = SessionChanges(controller, interaction, self.scheduler)
 
@@ -269,7 +269,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.set_timer(AFTER_PAINT_S, lambda: self.interaction.run(self._limits.count()))
         if is_first:
             # Another program may spend or raise a limit. A check that finds nothing new paints nothing.
-            self.set_interval(1 / CHECKS_PER_S, self._limits.check_in_pause)
+            self.set_interval(1 / CHECKS_PER_S, self._limits.check_between_keys)
             self.set_interval(DELETED_EVERY_S, self._limits.delete_ended)
         else:
             # At the first session the person may already have focused a panel or the chips.

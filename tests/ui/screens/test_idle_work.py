@@ -10,7 +10,7 @@ import pytest
 
 from handinger_tui.ui.background import MIN_YOUNG_COLLECTIONS, NEARLY_DUE, tidy
 from handinger_tui.ui.work import paint_scheduler
-from handinger_tui.ui.work.paint_scheduler import MOST_HELD_S, PAUSE_S, QUIET_TICKS, IdleWork, PaintScheduler
+from handinger_tui.ui.work.paint_scheduler import GAP_S, MOST_HELD_S, QUIET_TICKS, IdleWork, PaintScheduler
 
 
 class Owner:
@@ -108,7 +108,7 @@ def test_garbage_cycles_are_collected_when_idle_and_only_when_needed() -> None:
         gc.enable()
 
 
-async def test_work_that_may_come_later_waits_for_a_pause_in_typing_but_not_for_ever(
+async def test_work_that_may_come_later_waits_for_a_gap_between_keys_but_not_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now, keys = 100.0, 0
@@ -129,14 +129,14 @@ async def test_work_that_may_come_later_waits_for_a_pause_in_typing_but_not_for_
     monkeypatch.setattr(paint_scheduler, "tidy", tidied.append)
     owner = Owner()
     scheduler = PaintScheduler(owner, nothing, nothing, nothing, nothing)  # type: ignore[arg-type]  # paints nothing
-    await scheduler.pause_in_typing()
+    await scheduler.between_keys()
     assert now == 100.0, "nobody types"
     scheduler.hold()
-    await scheduler.pause_in_typing()
-    assert now == pytest.approx(100 + PAUSE_S)
+    await scheduler.between_keys()
+    assert now == pytest.approx(100 + GAP_S)
     assert tidied == [NEARLY_DUE] * 2
     keys, now = 3, 200.0
     scheduler.hold()
-    await scheduler.pause_in_typing()
-    assert 200 + MOST_HELD_S <= now <= 200 + MOST_HELD_S + PAUSE_S, "the person types on"
+    await scheduler.between_keys()
+    assert 200 + MOST_HELD_S <= now <= 200 + MOST_HELD_S + GAP_S, "the person types on"
     assert tidied == [NEARLY_DUE] * 2

@@ -305,11 +305,11 @@ async def test_what_another_program_spent_is_read_in_a_pause_of_typing(
     monkeypatch.setattr(screen, "CHECKS_PER_S", 50)
     waits, pause = asyncio.Event(), asyncio.Event()
 
-    async def pause_in_typing(_scheduler: PaintScheduler) -> None:
+    async def between_keys(_scheduler: PaintScheduler) -> None:
         waits.set()
         await pause.wait()
 
-    monkeypatch.setattr(PaintScheduler, "pause_in_typing", pause_in_typing)
+    monkeypatch.setattr(PaintScheduler, "between_keys", between_keys)
     desktop = Desktop()
     desktop.limits.limit(Scope.DAY, "5")
     async with desktop.running() as pilot:
@@ -327,7 +327,7 @@ async def test_the_end_of_a_turn_waits_for_no_pause_of_typing(monkeypatch: pytes
     async def never(_scheduler: PaintScheduler) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(PaintScheduler, "pause_in_typing", never)
+    monkeypatch.setattr(PaintScheduler, "between_keys", never)
     desktop = Desktop(api=answers("One", "Two"))
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: desktop.ledger.looks > 0)
