@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.money.spending import Bucket, ChargeFilter
     from handinger_tui.core.runs import Runaways
+    from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.sessions.controller import SessionController
     from handinger_tui.ui.widgets.frame import HeaderLine
@@ -103,9 +104,10 @@ class LimitWatcher:
     def check_soon(self) -> None:
         """Count again if any program has written charges or limits, and reload the open screens then.
 
-        Does nothing while the check before still runs.
+        Does nothing while the check before still runs, and before a session is on the screen: a turn that
+        was left running may end before that.
         """
-        if not self._is_checking:
+        if self._controller.session_id and not self._is_checking:
             self._interaction.run(self._check())
 
     def check_between_keys(self) -> None:
@@ -126,8 +128,9 @@ class LimitWatcher:
         try:
             # An unreadable history is reported where it is needed, not once a second.
             with suppress(LedgerError):
-                session_id = self._controller.session_id
-                restated = await self._controller.connection.charges.news(_of(session_id))
+                # As it is now: it may be deleted before its amounts are read.
+                session = self._controller.session
+                restated = await self._controller.connection.charges.news(_of(session.session_id))
                 if restated is not None:
                     # What the screens compare is in the session after it was counted. A change is announced
                     # when every place shows it.
@@ -138,7 +141,7 @@ class LimitWatcher:
                     finally:
                         # Those that are open now: others were closed in the meantime.
                         reload(self._interaction.app.screen_stack)
-                        self._show_restatements(session_id, restated)
+                        self._show_restatements(session, restated)
                 elif self._money_for != self._money_key():
                     # Midnight has passed.
                     await self._refresh_money()
@@ -146,19 +149,18 @@ class LimitWatcher:
         finally:
             self._is_checking = False
 
-    def _show_restatements(self, session_id: str, restated: Sequence[Restatement]) -> None:
+    def _show_restatements(self, session: Session, restated: Sequence[Restatement]) -> None:
         """Show once which final amounts of the session changed.
 
         The receipt of the newest turn is in sight, and grows with what its worker reports late.
         """
-        turns = self._controller.session_of(session_id).turns
-        newest = turns[-1].turn_id if turns else None
+        newest = session.turns[-1].turn_id if session.turns else None
         shown = [one for one in restated if one.turn_id != newest or not one.is_more]
         if shown:
             from handinger_tui.core.money.reconciliation import Restatement  # few change
 
             # Numbered as by /receipt.
-            numbered = enumerate(self._controller.session_of(session_id).messages, 1)
+            numbered = enumerate(session.messages, 1)
             names = {turn.turn_id: f"turn {number}" for number, turn in numbered}
             self._interaction.announce(Restatement.text(shown, names), "warning")
 
@@ -208,7 +210,7 @@ class LimitWatcher:
         own = _of(session_id, simulated=connection.limits.simulated)
         today = await connection.charges.spent(connection.limits.today())
         session = await connection.charges.spent(own)
-        if key == self._money_for:
+        if key == self._money_for == self._money_key():
             self._pane.show_typical_costs(costs)
             self._spent = today, session
             self._show_spent(self._controller.actor(session_id).gauges)

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Unit
 from handinger_tui.core.money.limits import Gauge, LimitOrigin, Scope
 from handinger_tui.core.money.reconciliation import Restatement
+from handinger_tui.core.money.spending import ChargeFilter
+from handinger_tui.core.turns.turn import StartPolicy
 from handinger_tui.engine.session_actor import SessionActor
 from handinger_tui.ui.spending.limit_changes import LimitChange, NotAnAmount, parse_limit_change
 from handinger_tui.ui.work import screen
@@ -335,6 +337,67 @@ async def test_the_end_of_a_turn_waits_for_no_pause_of_typing(monkeypatch: pytes
         await desktop.until(pilot, lambda: desktop.ledger.looks > 1)
         await desktop.send(pilot, "Ho")
         await desktop.until(pilot, lambda: desktop.ledger.looks > 2)
+
+
+async def test_a_turn_that_ends_before_the_first_session_is_there_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A turn that was left running may end while the program still opens another session."""
+    desktop = Desktop(api=answers("Hello", "Again"), gate=asyncio.Event())
+    ended, begins, controller = asyncio.Event(), asyncio.Event(), desktop.work.controller
+    recover = controller.recover
+
+    async def recover_late() -> list[str]:
+        session_id = controller.new_session()
+        await controller.actor(session_id).send("left", "standard", start=StartPolicy.UNMEASURED)
+        desktop.ledger.write(charge("left", "0.1"))
+        ended.set()
+        await begins.wait()
+        return await recover()
+
+    monkeypatch.setattr(controller, "recover", recover_late)
+    async with desktop.running() as pilot:
+        assert desktop.gate is not None
+        desktop.gate.set()
+        await ended.wait()
+        (left,) = (one for one in desktop.engine.sessions if one.turns)
+        await desktop.until(pilot, lambda: not desktop.engine.session(left.session_id).turns[-1].live)
+        await desktop.settle(pilot)
+        assert not controller.session_id
+        begins.set()
+        await desktop.until(pilot, lambda: controller.session_id)
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "Again")
+
+
+async def test_a_session_may_be_deleted_while_its_amounts_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    desktop = Desktop(api=answers("Hello"))
+    reads, goes_on, news = asyncio.Event(), asyncio.Event(), desktop.ledger.news
+
+    async def news_later(which: ChargeFilter) -> list[Restatement] | None:
+        if desktop.ledger.restatements:
+            reads.set()
+            await goes_on.wait()
+        return await news(which)
+
+    monkeypatch.setattr(desktop.ledger, "news", news_later)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "Hello")
+        session = desktop.session
+        desktop.ledger.restatements.append(
+            Restatement(
+                *(7, session.turns[-1].turn_id, session.session_id, "wrk_1", NOW_MS),
+                *(Decimal("0.3"), Decimal("0.1"), None, None),
+                new_basis=False,
+            )
+        )
+        await reads.wait()
+        await pilot.press("ctrl+n")
+        await desktop.until(pilot, lambda: desktop.session.session_id != session.session_id)
+        await desktop.work.controller.forget(session.session_id)
+        goes_on.set()
+        await desktop.until(pilot, lambda: "Corrected 7: turn 1 $0.30 → $0.10" in desktop.notices())
 
 
 # -- the chip ------------------------------------------------------------------------------
