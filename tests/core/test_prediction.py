@@ -15,7 +15,7 @@ from handinger_tui.core.money.prediction import (
     price_range,
     unusual_above,
 )
-from handinger_tui.core.money.typical_cost import ENOUGH, expected
+from handinger_tui.core.money.typical_cost import ENOUGH, expected, quantile
 from tests.money.backtest import QUIET, Result, Share, play
 from tests.money.habits import HABITS
 
@@ -79,6 +79,16 @@ def test_equal_amounts_are_no_range_and_twice_as_much_is_not_unusual() -> None:
     assert unusual_above([Decimal("0.05")] * 20) == Decimal("0.1")
     assert price_range([Decimal("0.05")]) is None
     assert unusual_above([Decimal(0)] * 20) == 0
+
+
+def test_more_than_three_times_what_nine_of_ten_cost_is_unusual_however_much_costs_vary() -> None:
+    wide = [Decimal(1).scaleb(power) for power in (-4, -3, -2, -1, 0)] * 4
+    bar = unusual_above(wide)
+    assert bar is not None
+    assert bar <= 3 * quantile(sorted(wide), Decimal("0.9"))
+    mostly_free = unusual_above([Decimal(0)] * 19 + [Decimal(1)])
+    assert mostly_free is not None
+    assert mostly_free > Decimal("0.01"), "what nine of ten cost says nothing there"
 
 
 def test_few_amounts_are_shown_as_they_are() -> None:

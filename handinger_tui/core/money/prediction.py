@@ -23,6 +23,8 @@ _CORRECTION: Final = 0.05
 """How much one turn outside of its range widens the next ones."""
 _FREE: Final = 1e-12
 """What stands for a cost of nothing, which has no logarithm."""
+_ALWAYS: Final = 3
+"""A cost of more than so many times the 90th percentile is unusual, however much costs vary."""
 _MAD_SIGMAS: Final = 1.4826
 """A standard deviation is so many median deviations."""
 _BEYOND: Final = log(10)
@@ -78,7 +80,8 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
 def unusual_above(amounts: Sequence[Decimal]) -> Decimal | None:
     """The amount above which a turn is unusually expensive, by median and median deviation; in any order.
 
-    None with fewer than `ENOUGH_TO_JUDGE` amounts.
+    It is never above `_ALWAYS` times the 90th percentile, unless that is nothing. None with fewer than
+    `ENOUGH_TO_JUDGE` amounts.
     """
     count = len(amounts)
     if count < ENOUGH_TO_JUDGE:
@@ -89,7 +92,9 @@ def unusual_above(amounts: Sequence[Decimal]) -> Decimal | None:
     # With few amounts their deviation is uncertain. Where a part of all turns costs far more than the others,
     # that is usual there.
     factor = 2.75 * (1 + 2 / count)
-    return _amount(max(middle + factor * deviation, middle + log(2), _quantile(values, 0.95) + log(1.38)))
+    bar = max(middle + factor * deviation, middle + log(2), _quantile(values, 0.95) + log(1.38))
+    high = _at(values, 0.9)
+    return _amount(min(bar, high + log(_ALWAYS)) if high > log(_FREE) else bar)
 
 
 def _median(ordered: Sequence[float]) -> float:
