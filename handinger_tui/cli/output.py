@@ -37,11 +37,19 @@ def has_colors(environ: Mapping[str, str]) -> bool:
 
 PIPED: Final = 140
 """Cells of a row of a table where stdout is not a terminal."""
+LEAST_WIDTH: Final = 30
+"""Cells that a text is laid out for at least, however narrow the terminal is."""
 
 
 def output_width(piped: int) -> int:
-    """Return the width of the terminal, at least 30; `piped` when stdout is not a terminal."""
-    return max(30, shutil.get_terminal_size((80, 24)).columns) if sys.stdout.isatty() else piped
+    """Return the width of the terminal, at least `LEAST_WIDTH`; `piped` when stdout is not a terminal."""
+    return max(LEAST_WIDTH, shutil.get_terminal_size((80, 24)).columns) if sys.stdout.isatty() else piped
+
+
+def window_size() -> os.terminal_size:
+    """Return the size of the terminal as it is now: variables have that of the start, at best."""
+    size = os.get_terminal_size(sys.stdout.fileno())
+    return size if all(size) else shutil.get_terminal_size()
 
 
 def conceal_keys(text: str) -> str:

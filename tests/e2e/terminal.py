@@ -171,6 +171,11 @@ class Terminal:
         return int(x), int(y)
 
     @property
+    def above(self) -> list[str]:
+        """The lines that have moved up out of the window."""
+        return self._call("capture-pane", "-p", "-S", "-", "-E", "-1", "-t", "it").splitlines()
+
+    @property
     def copied(self) -> str:
         """The newest buffer of tmux; "" if nothing was copied."""
         return self._call("show-buffer") if self._call("list-buffers") else ""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
 from tests.e2e.terminal import Terminal, terminal
+from tests.ledger.samples import answered, opened, play, session, turn_request
 
 pytestmark = pytest.mark.terminal
 
@@ -79,3 +82,38 @@ def test_a_copy_reaches_the_buffer_of_tmux_in_its_default_configuration(tmux: st
             lambda screen: "Copied the last answer" in screen and "tmux" in screen, "the name of the way"
         )
         assert "Hello" in window.copied
+
+
+async def _mark(home: Path, *, unread: Sequence[str] = (), read: Sequence[str] = ()) -> None:
+    async with opened(home / "history.db") as ledger:
+        for name in unread:
+            own = session(name, title=f"About {name}")
+            await play(ledger, own, turn_request(f"turn_{name}"), answered("0.25", status="completed"))
+            await ledger.history.mark_unread(name)
+        for name in read:
+            await ledger.history.mark_read(name)
+
+
+def test_a_watched_board_stays_in_its_window_and_leaves_what_was_there(tmux: str, tmp_path: Path) -> None:
+    names = [f"ses_{number:02}" for number in range(30)]
+    asyncio.run(_mark(tmp_path, unread=names))
+
+    def one_less() -> int:
+        """The lines above the window once another run is read."""
+        asyncio.run(_mark(tmp_path, read=[names.pop()]))
+        words = f"{len(names)} unread"
+        window.until(lambda screen: words in " ".join(screen.split("\n")[:3]), words)
+        return len(window.above)
+
+    with terminal(tmux, 100, 24) as window:
+        window.run_in_shell("runs", "--watch", home=tmp_path)
+        window.until(lambda screen: "30 unread" in screen.split("\n")[0], "all of them")
+        lines = window.screen.rstrip("\n").split("\n")
+        assert lines[-2].endswith(" more: handinger-tui runs")
+        assert lines[-1].startswith("Known on this computer.")
+        assert any(line.startswith("shell>") for line in window.above)
+        for columns, rows in ((100, 24), (60, 12), (24, 8), (120, 40)):
+            window.resize(columns, rows)
+            assert one_less() == one_less()
+        window.press("C-c")
+        window.until(lambda screen: screen.rstrip().endswith("shell>"), "the end")

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from textwrap import fill
+from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -17,9 +17,8 @@ from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import limit_rules, valid_settings
 from handinger_tui.cli.local_files import default_paths
-from handinger_tui.cli.output import PIPED, output_width, put, say
-from handinger_tui.cli.tables import list_text
-from handinger_tui.core.columns import Column, Row
+from handinger_tui.cli.output import LEAST_WIDTH, PIPED, output_width, put, say, window_size
+from handinger_tui.core.columns import Column, Row, clip, text_lines
 from handinger_tui.core.formatting import local_time
 from handinger_tui.core.jsontext import as_object, dump
 from handinger_tui.core.runs import (
@@ -43,8 +42,10 @@ DESCRIPTION: Final = "Show the runs that this computer knows: what needs you, wh
 SCOPE: Final = "Known on this computer. Runs of other keys and computers are not listed."
 EVERY_S: Final = 1.0
 """Seconds between two looks at the history with `--watch`."""
-_HOME: Final = "\x1b[H\x1b[J"
-"""Clears the terminal for the next picture."""
+_HOME: Final = "\x1b[H"
+_CLEAR_LINE: Final = "\x1b[K"
+_CLEAR_BELOW: Final = "\x1b[J"
+"""Never at the first line: tmux would keep a copy of each picture above the screen."""
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,17 +70,20 @@ async def _run(args: argparse.Namespace) -> int:
         # Without cursor movement there is nothing to draw over.
         is_drawn = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not args.json
         before: dict[str, str] = {}
+        if args.watch and is_drawn:
+            # What is on the screen moves up, where it can be read later.
+            sys.stdout.write("\n" * window_size().lines)
         while True:
             board = await ledger.runs.board()
             now_ms = _now_ms()
             entries = _chosen(board, now_ms, attention=args.attention)
             if args.json or (args.watch and not is_drawn):
                 before = _append(board, entries, now_ms, before, as_json=args.json)
+            elif args.watch:
+                width, height = window_size()
+                _draw(board_text(board, entries, now_ms, max(LEAST_WIDTH, width), height - 1), width)
             else:
-                text = board_text(board, entries, now_ms)
-                if args.watch:
-                    sys.stdout.write(_HOME)
-                put(text)
+                put(board_text(board, entries, now_ms, output_width(PIPED)))
             sys.stdout.flush()
             if not args.watch:
                 return Exit.OK
@@ -98,18 +102,37 @@ def _chosen(board: Board, now_ms: int, *, attention: bool) -> list[Entry]:
     return [entry for entry in entries if section_of(entry, now_ms) in wanted]
 
 
-def board_text(board: Board, entries: Sequence[Entry], now_ms: int) -> str:
-    """The counts, the table, and the reasons with their acts."""
+def _draw(picture: str, width: int) -> None:
+    """Put a picture over the one before."""
+    sys.stdout.write(_HOME)
+    for line in picture.split("\n"):
+        # Cleared first: behind a full line it would clear the last letter.
+        sys.stdout.write(_CLEAR_LINE)
+        put(clip(line, width))
+    sys.stdout.write(_CLEAR_BELOW)
+
+
+def board_text(
+    board: Board, entries: Sequence[Entry], now_ms: int, width: int, height: int | None = None
+) -> str:
+    """The counts, the table, and the reasons with their acts. In a `height` the last rows give way."""
     columns = (*COLUMNS, Column("ID", ids=True))
     rows = [_with_id(entry, now_ms) for entry in entries]
     titles = {entry.key: clean_line(entry.title, 60) or "Untitled" for entry in entries}
     needs = [
         f"! {titles.get(need.key, need.reason)}: {need.text} {need.shell_act}" for need in board.needs(now_ms)
     ]
-    width = output_width(PIPED)
-    head, *below = (fill(line, width) for line in (board.head(now_ms), *needs, SCOPE))
+    head, below = (
+        [line for text in texts for line in wrap(text, width)]
+        for texts in ([board.head(now_ms)], [*needs, SCOPE])
+    )
     # Without rows the counts say all.
-    return "\n".join([head, *([list_text(columns, rows, "")] if rows else ()), *below])
+    table = text_lines(columns, rows, width) if rows else []
+    over = 0 if height is None else len(head) + len(table) + len(below) - height
+    if rows and over > 0:
+        left_out = min(len(rows), over + 1)
+        table[-left_out:] = [f"{left_out:,} more: handinger-tui runs"]
+    return "\n".join([*head, *table, *below][:height])
 
 
 def _with_id(entry: Entry, now_ms: int) -> Row:
