@@ -5,8 +5,9 @@ reads, writes, syncs, renames, links, unlinks, files that are opened or truncate
 connections, what is sent and received. Each command runs in a fork of a process that has imported all, with
 a history of one turn, and so does the app in a terminal, with its screen and in lines: started, a message
 typed and entered, answered, left; with its screen also: a session renamed, tagged, exported or deleted.
-Then: no traceback, a documented exit code, one JSON object that says what is so, no message twice, none
-lost, no paid turn outside the sums, and the next start is right.
+Then: no traceback and no crash report, a documented exit code, one JSON object that says what is so, no
+message twice, none lost, no paid turn outside the sums, and the next start is right: that of the app, too,
+where a command that sends was killed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import errno
 import gc
 import importlib
 import json
+import logging
 import os
 import pkgutil
 import re
@@ -24,9 +26,11 @@ import select
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from copy import deepcopy
 from datetime import datetime, timedelta, tzinfo
@@ -112,15 +116,20 @@ HELLO, WORKER, SESSION, FILE, OUT, LIMIT = "HELLO", "WORKER", "SESSION", "FILE",
 be written, and what an agent may spend in a day."""
 MONTH, PLACE, TABLE, MEANING = "MONTH", "PLACE", "TABLE", "MEANING"
 """Stand for the present month, a folder and a table to be written, and what figures of the worker mean."""
+NOTHING: Final = (-1, 0, 0, False)
+"""No call fails, and none is told."""
 LATER: Final = timedelta(days=40)
 """So much later a statement is written: the month is over then."""
 TAG: Final = "old"
 """The tag of the first session."""
 PAYING: Final = ("-p", HELLO, "--json")
+DRY_RUN: Final = ("-p", HELLO, "--dry-run", "--json")
 APP, PLAIN = ("the app",), ("the app", "--plain")
 KEEPING, DELETING = ("the app, which renames, tags and exports",), ("the app, which deletes",)
+AGAIN = ("the app, after a kill",)
 TYPED: Final = "Enter to run the command"
 EMPTY: Final = "Ask a worker"
+CONNECTED: Final = "Enter Send"
 STEPS: Final = {
     APP: ((FIRST, HELLO), (HELLO, "\r"), (WORDS[-1].strip(), "")),
     PLAIN: ((FIRST, HELLO), (HELLO, "\r"), (WORDS[-1].strip(), "")),
@@ -132,9 +141,10 @@ STEPS: Final = {
         *((FIRST, "/new"), (TYPED, "\r"), ("Recent sessions", "/sessions"), (TYPED, "\r")),
         *(("^X Delete", "\x18"), ("is deleted", "\x1b"), (EMPTY, "")),
     ),
+    AGAIN: ((CONNECTED, ""),),
 }
 """What is typed in a terminal once a text is shown."""
-JOURNEYS: Final = (*STEPS,)
+JOURNEYS: Final = (*(journey for journey in STEPS if journey != AGAIN),)
 WRITING: Final = (APP, PLAIN)
 """A message is typed in these."""
 LEAVING: Final = (("send", SESSION, HELLO, "--json"), ("-p", HELLO, "--detach", "--json"))
@@ -179,7 +189,7 @@ COMMANDS: Final[tuple[tuple[str, ...], ...]] = (
     ("config", "init", "--force"),
     ("key", "show", "--json"),
     ("key", "rm", "--yes", "--json"),
-    ("-p", HELLO, "--dry-run", "--json"),
+    DRY_RUN,
     *REMOTE,
     *JOURNEYS,
 )
@@ -281,6 +291,23 @@ def _serve_in_terminal(order: dict[str, Any]) -> int:
     return child
 
 
+def _keep_tracebacks(path: str) -> None:
+    """Write to a file what a screen hides: exceptions of tasks, threads and destructors."""
+
+    def keep(problem: BaseException | None) -> None:
+        with open(path, "a", encoding="utf-8") as sink:
+            sink.write("".join(traceback.format_exception(problem)))
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            keep(record.exc_info[1] if record.exc_info else RuntimeError(record.getMessage()))
+
+    logging.getLogger().addHandler(Kept(logging.ERROR))
+    threading.excepthook = lambda problem: keep(problem.exc_value)
+    # The program passes on what it does not keep itself.
+    sys.__unraisablehook__ = lambda problem: keep(problem.exc_value)
+
+
 def _write_loaded(path: Path, before: set[str]) -> None:
     path.write_text(json.dumps(sorted(set(sys.modules) - before)))
 
@@ -294,6 +321,7 @@ def _in_terminal(library: ctypes.CDLL, order: dict[str, Any]) -> int:
     os.environ.clear()
     os.environ.update(order["environ"])
     sys.argv = ["handinger-tui", *order["argv"]]
+    _keep_tracebacks(order["tracebacks"])
     tell(library, order["told"])
     library.fail_note(os.fsencode(order["note"]))
     library.fail_arm(os.fsencode(order["environ"]["HANDINGER_TUI_HOME"]), *order["how"])
@@ -458,10 +486,12 @@ class Bench:
         failed, _, ran = self._ran(case.argv, case[1:5], message)
         sites = [call.site for call in calls_in(self._told)]
         if case.code == KILLED:
-            faults = [] if ran.code == -9 or not failed else [f"it was not killed, but ended with {ran.code}"]
+            faults = [*tracebacks(ran)]
+            if failed and ran.code != -9:
+                faults.append(f"it was not killed, but ended with {ran.code}")
         else:
             faults = [*judged(case, ran, self._service.posts.count(message), failed=bool(failed))]
-        wrong = (*faults, *self._wrong_afterward(case, ran, message))
+        wrong = (*faults, *self._wrong_afterward(case, ran, message), *crash_reports(self._home))
         return Outcome(failed, wrong, sites[0] if sites else UNKNOWN)
 
     def _begin(self, argv: tuple[str, ...]) -> str:
@@ -508,7 +538,10 @@ class Bench:
         note.unlink(missing_ok=True)
         loaded = self._home.with_name("loaded")
         loaded.unlink(missing_ok=True)
+        hidden = self._home.with_name("tracebacks")
+        hidden.unlink(missing_ok=True)
         order = {"how": how, "note": str(note), "told": str(self._told), "loaded": str(loaded)}
+        order |= {"tracebacks": str(hidden)}
 
         def start(argv: tuple[str, ...], terminal: str, environ: dict[str, str]) -> Fork:
             return Fork(self._forks, {**order, "argv": argv, "terminal": terminal, "environ": environ})
@@ -523,7 +556,7 @@ class Bench:
         ) as app:
             since = 0
             for text, keys in STEPS[journey]:
-                _wait(app, names.get(text, text), since, note)
+                _wait(app, names.get(text, text), since, rests=lambda: journey == AGAIN or note.exists())
                 since = len(app.output)
                 words_typed = (names.get(word, word) for word in keys.split(" "))
                 app.send(" ".join(words_typed).encode())
@@ -533,7 +566,7 @@ class Bench:
                 app.send(b"\x03")
                 app.drain()
             code = NEVER_ENDED if app.is_running else app.ends()
-            ran = Ran(code, "", words(bytes(app.output)))
+            ran = Ran(code, hidden.read_text() if hidden.exists() else "", words(bytes(app.output)))
         noted = note.read_text() if note.exists() else ""
         return (
             noted.count("x"),
@@ -550,7 +583,13 @@ class Bench:
         if after.code != 0 or not (sessions or names_the_damage or deletes):
             yield f"the next start: {after.code}, {sessions} sessions {after.err[-200:]}"
             return
+        yield from tracebacks(after)
         yield from self._wrong_content(case, ran, message, sessions)
+        if case.code == KILLED and case.argv in (*SENDING, *JOURNEYS):
+            _, _, opened = self._journey(AGAIN, NOTHING, self._names)
+            yield from tracebacks(opened)
+            if opened.code != 0:
+                yield f"the next start of the app: {opened.code} {opened.err[-200:]}"
         if case.argv in REMOTE:
             may_leave_parts = case.code == KILLED or case.kind is Kind.UNLINK
             yield from self._remote.wrong_afterward(
@@ -562,6 +601,7 @@ class Bench:
             named = (self._names.get(word, word) for word in case.argv)
             with _at_its_time(case.argv):
                 again = run(*named, home=self._home, **self._place(case.argv), **self._environ)
+            yield from tracebacks(again)
             is_deleted = deletes and not sessions
             if again.code != 0 and not is_deleted and case.argv[:2] not in REMOVING:
                 yield f"it does not run again: {again.code} {again.err[-200:]}"
@@ -630,6 +670,7 @@ class Bench:
     def _wrong_sums(self, case: Case, message: str) -> Iterator[str]:
         """What the next start says of the turns that were paid, and of the message."""
         settled = self._run("costs", "--settle", "--json")
+        yield from tracebacks(settled)
         posts = self._service.posts.count(message)
         if posts > (case.argv in SENDING):
             yield f"{posts} messages were sent"
@@ -656,23 +697,38 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _wait(app: RawTerminal, text: str, since: int, note: Path) -> None:
-    """Wait until the app writes a text behind so many bytes, has ended, or rests since a call has failed."""
+def _wait(app: RawTerminal, text: str, since: int, rests: Callable[[], bool]) -> None:
+    """Wait until the app writes a text behind so many bytes, has ended, or rests and that is an end, too.
+
+    It may show something else where a call has failed, or the app before was killed.
+    """
     begun = drawn = time.monotonic()
     length = 0
     while app.is_running and text not in words(bytes(app.output[since:])):
         now = time.monotonic()
         if len(app.output) > length:
             length, drawn = len(app.output), now
-        if now > begun + PATIENCE_S or (note.exists() and now > drawn + RESTS_S):
+        if now > begun + PATIENCE_S or (now > drawn + RESTS_S and rests()):
             return
         app.drain()
 
 
+def tracebacks(ran: Ran) -> Iterator[str]:
+    """What a run tells of a crash, or of an exception that nothing has caught."""
+    if any(word in ran.err + ran.out for word in ("Traceback", "crashed")):
+        yield f"a traceback: {ran.out[-1500:]}{ran.err[-300:]}"
+
+
+def crash_reports(home: Path) -> Iterator[str]:
+    """What crash reports say at their end."""
+    for report in home.glob("crash-*.txt"):
+        yield f"a crash report: {report.read_text()[-1500:]}"
+
+
 def judged(case: Case, ran: Ran, posts: int, *, failed: bool) -> Iterator[str]:
     """What is wrong with a run that sent so many messages, and in which a call `failed` or none."""
-    if any(word in ran.err + ran.out for word in ("Traceback", "crashed")):
-        yield f"a traceback: {ran.err[-300:]}"
+    if traced := [*tracebacks(ran)]:
+        yield from traced
         return
     if ran.code not in set(Exit):
         yield f"exit code {ran.code}"
@@ -692,11 +748,17 @@ def judged(case: Case, ran: Ran, posts: int, *, failed: bool) -> Iterator[str]:
     error = result.get("error") or any(file.get("error") for file in result.get("files", ()))
     # A result that is complete was printed before what failed later.
     complete = {"completed", "running"} if case.argv in LEAVING else {"completed"}
-    has_reason = ran.err.strip() and (error or result.get("status") in complete)
+    has_ended = result.get("status") in complete or would_not_send(result)
+    has_reason = ran.err.strip() and (error or has_ended)
     if ran.code != 0 and "doctor" not in case.argv and not has_reason:
         yield f"exit code {ran.code} without a reason"
     if case.argv in SENDING:
         yield from _untrue(case, ran, result, posts)
+
+
+def would_not_send(result: dict[str, Any]) -> bool:
+    """A dry run whose answer is that the message would not be sent; why not is on stderr."""
+    return str(result.get("schema")).startswith("handinger-tui/dry-run/") and result["would_send"] is False
 
 
 def _untrue(case: Case, ran: Ran, result: dict[str, Any], posts: int) -> Iterator[str]:

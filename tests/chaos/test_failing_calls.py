@@ -6,6 +6,7 @@ import random
 import shutil
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -14,6 +15,7 @@ from tests.chaos.failing_bench import (
     CHANGING,
     CODES,
     COMMANDS,
+    DRY_RUN,
     JOURNEYS,
     KILLED,
     OF_WORKERS,
@@ -21,6 +23,7 @@ from tests.chaos.failing_bench import (
     Bench,
     Case,
     Kind,
+    crash_reports,
     judged,
 )
 from tests.chaos.failing_remote import OF_TASKS
@@ -87,6 +90,23 @@ def test_the_judge_sees_what_is_wrong() -> None:
         return [*judged(Case(PAYING, Kind.OPEN, 1, 0), ran, posts, failed=True)]
 
     assert wrong(Ran(1, "", "Traceback"), 0) == ["a traceback: Traceback"]
+    assert wrong(Ran(0, "handinger-tui crashed.", ""), 0) == ["a traceback: handinger-tui crashed."]
     assert wrong(Ran(10, '{"error": null}', ""), 0) == ["exit code 10 without a reason"]
     assert "nothing was sent" in wrong(Ran(10, '{"error": {"may_have_been_charged": true}}', "No."), 0)[0]
     assert "it was sent" in wrong(Ran(10, '{"error": {"may_have_been_charged": false}}', "No."), 1)[0]
+
+
+def test_a_crash_report_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "crash-20261201T233024.000Z.txt").write_text("KeyError: ''")
+    assert [*crash_reports(tmp_path)] == ["a crash report: KeyError: ''"]
+
+
+@pytest.mark.parametrize(
+    ("would_send", "reason", "faults"), [("false", "No history.", 0), ("false", "", 1), ("true", "No.", 1)]
+)
+def test_a_dry_run_that_would_send_nothing_fails_with_the_reason(
+    would_send: str, reason: str, faults: int
+) -> None:
+    shown = f'{{"schema": "handinger-tui/dry-run/1", "would_send": {would_send}, "sent": false}}'
+    case = Case(DRY_RUN, Kind.OPEN, 1, 0)
+    assert len([*judged(case, Ran(10, shown, reason), 0, failed=True)]) == faults
