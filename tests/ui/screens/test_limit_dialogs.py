@@ -29,6 +29,15 @@ def full(api: FakeApi | None = None, origin: LimitOrigin = LimitOrigin.CONFIG, *
     return desktop
 
 
+@pytest.mark.parametrize("size", [(60, 20), (40, 14)])
+async def test_on_a_low_screen_what_is_asked_stays_in_sight(size: tuple[int, int]) -> None:
+    desktop = full(badge=LOCAL)
+    async with desktop.running(*size) as pilot:
+        await desktop.send(pilot, "Keep me")
+        # Its meter may be scrolled away.
+        await desktop.shows(pilot, "Daily limit reached", "New limit (above $5.02")
+
+
 @pytest.mark.parametrize("way_out", [["escape"], ["enter"], ["tab", "enter"]])
 async def test_a_send_at_the_limit_leaves_the_text_and_sends_nothing(way_out: list[str]) -> None:
     desktop = full()
