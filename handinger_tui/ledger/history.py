@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.jsontext import NotJson, as_object, dump, parse_exact, text_at
 from handinger_tui.core.prompts import lineage_from_text
 from handinger_tui.core.stored_workers import StoredWorker
@@ -133,6 +134,7 @@ _AT_ONCE: Final = 200
 # The key of a draft is the id of its session, "@" and the id of the run of the program that saved it: two
 # programs on one session have a draft each. Earlier versions saved it under the id of the session alone.
 _SAVE_DRAFT: Final = "INSERT OR REPLACE INTO drafts (session_id, text) VALUES (?, ?)"
+_TAKE_DRAFT: Final = "UPDATE drafts SET session_id = ? WHERE session_id = ?"
 _DELETE_DRAFT: Final = "DELETE FROM drafts WHERE session_id = ?"
 _OF_SESSION: Final = "session_id = :session OR substr(session_id, 1, length(:session) + 1) = :session || '@'"
 
@@ -156,8 +158,6 @@ class SessionHistory:
         self._database = database
         self._run = run
         self._is_alive = is_alive
-        self._continued: dict[str, str] = {}
-        """Session id → the key of a draft of an ended program that the person continues here."""
         self.tag_rules = NO_TAG_RULES
 
     async def sessions(
@@ -399,31 +399,49 @@ class SessionHistory:
         await self._database.change(work)
 
     async def draft(self, session_id: str) -> str:
-        """The draft of this program in a session, else the newest one of programs that ended; "" for none."""
+        """The draft of this program in a session, else the newest one of programs that ended; "" for none.
+
+        That becomes its own, so that of two programs that start at once only one has it, and the text is not
+        sent twice. Where nothing can be written it stays for the next one.
+        """
+        key, text = await self._database.run(lambda db: self._find_draft(db, session_id))
+        if key in (None, self._draft_key(session_id)):
+            return text
+
+        def take(connection: sqlite3.Connection) -> str:
+            key, text = self._find_draft(connection, session_id)
+            if key is not None:
+                connection.execute(_TAKE_DRAFT, (pack(self._draft_key(session_id)), pack(key)))
+            return text
+
+        with suppress(LedgerError):
+            return await self._database.change(take)
+        return ""
+
+    def _find_draft(self, connection: sqlite3.Connection, session_id: str) -> tuple[str | None, str]:
+        """Its key and its text."""
         sql = f"SELECT session_id, text FROM drafts WHERE {_OF_SESSION} ORDER BY rowid DESC"
-        rows = await self._database.run(lambda db: db.execute(sql, {"session": pack(session_id)}).fetchall())
+        rows = connection.execute(sql, {"session": pack(session_id)}).fetchall()
         drafts = {unpack(row["session_id"]): unpack(row["text"]) for row in rows}
-        if (own := drafts.get(self._draft_key(session_id))) is not None:
-            return own
+        own = self._draft_key(session_id)
+        if own in drafts:
+            return own, drafts[own]
         for key, text in drafts.items():
             if not self._is_alive(key.removeprefix(session_id)[1:]):
-                self._continued[session_id] = key
-                return text
-        return ""
+                return key, text
+        return None, ""
 
     def _draft_key(self, session_id: str) -> str:
         return f"{session_id}@{self._run}"
 
     async def save_draft(self, session_id: str, text: str) -> None:
         """Save the draft of a session, which need not be stored itself yet; "" deletes it."""
-        own, continued = self._draft_key(session_id), self._continued.pop(session_id, None)
+        key = pack(self._draft_key(session_id))
 
         def work(connection: sqlite3.Connection) -> None:
-            for key in (own, continued):
-                if key is not None:
-                    connection.execute(_DELETE_DRAFT, (pack(key),))
+            connection.execute(_DELETE_DRAFT, (key,))
             if text:
-                connection.execute(_SAVE_DRAFT, (pack(own), pack(text)))
+                connection.execute(_SAVE_DRAFT, (key, pack(text)))
 
         await self._database.change(work)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -160,6 +161,17 @@ async def test_programs_on_one_session_have_a_draft_each(tmp_path: Path) -> None
     assert left == {"of one", "of one!", "of the other, again", "of the other, again!"}
     async with opened(path) as later:
         assert await later.history.draft(session_id) == ""
+
+
+async def test_of_two_programs_that_start_at_once_only_one_continues_a_draft(tmp_path: Path) -> None:
+    path, session_id = tmp_path / "h.db", "ses_1"
+    async with opened(path) as ended:
+        await ended.history.save_draft(session_id, "typed before the end")
+    async with opened(path) as one, opened(path) as other:
+        drafts = await asyncio.gather(*(ledger.history.draft(session_id) for ledger in (one, other)))
+        assert sorted(drafts) == ["", "typed before the end"]
+    async with opened(path) as later:
+        assert await later.history.draft(session_id) == "typed before the end", "nothing was typed in between"
 
 
 async def test_a_deleted_session_leaves_no_draft_of_any_program(tmp_path: Path) -> None:
