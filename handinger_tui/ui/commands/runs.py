@@ -29,6 +29,7 @@ async def show_board(context: CommandContext) -> None:
     acts: dict[str, EntryAct] = {
         name: partial(act, context)
         for name, act in (
+            ("add", _add),
             ("peek", _peek),
             ("watch", _watch),
             ("read", _mark_read),
@@ -73,6 +74,15 @@ async def _reply(context: CommandContext, session_id: str) -> None:
     if session_id == controller.session_id or await context.switcher.open(session_id):
         cost = (await controller.typical_cost(controller.budget)).about
         context.interaction.say(f"Nothing is sent until Enter. Your reply: {cost}.")
+
+
+async def _add(context: CommandContext, worker: str) -> str | None:
+    """Read a worker that is not known here, and watch what it runs; the id of its session."""
+    controller = context.controller
+    worker_id = controller.connection.target_in(worker)
+    session_id = await controller.adopt(await controller.open_worker(worker_id))
+    await controller.watch_unwatched(session_id)
+    return session_id if controller.session_of(session_id).turns else None
 
 
 async def _peek(context: CommandContext, run: SessionRun) -> None:

@@ -31,10 +31,14 @@ from handinger_tui.ui.widgets.column_list import BESIDE, ColumnList
 if TYPE_CHECKING:
     from handinger_tui.ui.front import Front
 
-EMPTY: Final = "Nothing runs, and nothing needs you. Press a to show quiet sessions."
+EMPTY: Final = "Nothing runs, and nothing needs you. Press q to show quiet sessions, a to add a run by id."
+NO_TURNS: Final = "It has no turns yet. Nothing was added."
 NO_SESSION: Final = "No session of its worker is on this computer."
 EntryAct = Callable[[Any], Awaitable[str | None]]
-"""Does something with the entry of a row; returns the result as a sentence."""
+"""Does something with the entry of a row; returns the result as a sentence.
+
+That of `add` gets what was typed, and returns the id of its session, None where it has no turns.
+"""
 Show = Callable[[str], Coroutine[Any, Any, object]]
 
 
@@ -129,6 +133,22 @@ class RunsPage(ListPage[Entry]):
         else:
             self.dismiss()
             self._interaction.open(self._shows[name](entry.session_id), OPENING_SESSION)
+
+    def action_add(self) -> None:
+        """Add a run by id or address."""
+        self.change(self._add())
+
+    async def _add(self) -> str | None:
+        text = await self._interaction.ask_text("Add a run", "", "id or dashboard address")
+        if not text:
+            return None
+        session_id = await self._acts["add"](text)
+        if session_id is None:
+            return NO_TURNS
+        # It may be quiet.
+        self._order = [*self._order, session_id]
+        self.chosen = session_id
+        return "Added. Nothing was sent."
 
     @on(ColumnList.Clicked)
     def _open_clicked(self, event: ColumnList.Clicked) -> None:

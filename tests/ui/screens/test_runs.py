@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,22 @@ from handinger_tui.core.webhooks import (
     Webhook,
     WebhookReading,
 )
-from handinger_tui.ui.pages.runs import NO_SESSION
+from handinger_tui.ui.pages.runs import NO_SESSION, NO_TURNS
 from handinger_tui.ui.ports import NoticeOptions, Opening
 from handinger_tui.ui.terminal.notices import NOTHING_RUNS, ProgramState, ProgramStatus
-from tests.engine.fakes import PLACE, worker
-from tests.ui.fakes import CALM, NOW_MS, PRICED, REMOTE, Desktop, FakeSchedules, FakeWebhooks, answers, launch
+from tests.engine.fakes import PLACE, FakeApi, worker
+from tests.ui.fakes import (
+    CALM,
+    NOW_MS,
+    PRICED,
+    REMOTE,
+    Desktop,
+    FakeRuns,
+    FakeSchedules,
+    FakeWebhooks,
+    answers,
+    launch,
+)
 from tests.ui.screens.test_queue import running
 
 if TYPE_CHECKING:
@@ -181,6 +193,44 @@ async def test_the_keys_of_the_board_mark_and_explain_and_send_nothing() -> None
         await pilot.press("end", "u", "enter")
         await desktop.shows(pilot, "No session of its worker is on this computer.")
         assert (desktop.api.posts, desktop.api.reads) == ([], 0)
+
+
+class Adopting(FakeRuns):
+    """Has a row for each session that it is asked for."""
+
+    async def board(self, *, everything: bool = False, also: Collection[str] = ()) -> Board:
+        listed = {run.session_id for run in self.value.runs} | {PLAN.key}
+        added = (SessionRun(one, "Made elsewhere") for one in also if one not in listed)
+        return replace(self.value, runs=(*self.value.runs, *added))
+
+
+async def test_a_run_that_is_not_known_here_is_added_by_its_id_and_nothing_is_sent() -> None:
+    desktop = Desktop(api=FakeApi(workers=[worker("There", prompt="Asked elsewhere")]), runs=Adopting())
+    async with desktop.running(100, 30) as pilot:
+        await opened(desktop, pilot)
+        shown = desktop.session.session_id
+        await pilot.press("a")
+        await desktop.shows(pilot, "Add a run", "id or dashboard address")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "known on this computer")
+        assert desktop.api.reads == 0
+        await pilot.press("a")
+        await desktop.shows(pilot, "Add a run")
+        await pilot.press(*"wrk_9", "enter")
+        await desktop.shows(pilot, "Added. Nothing was sent.", "Made elsewhere")
+        assert "›·" in desktop.text_of("#runs-list")
+        assert (desktop.api.posts, desktop.session.session_id) == ([], shown)
+
+
+async def test_an_id_without_turns_is_not_called_added() -> None:
+    desktop = Desktop(api=FakeApi(workers=[worker("")]))
+    async with desktop.running(100, 30) as pilot:
+        await opened(desktop, pilot)
+        await pilot.press("a")
+        await desktop.shows(pilot, "Add a run")
+        await pilot.press(*"wrk_9", "enter")
+        await desktop.shows(pilot, NO_TURNS)
+        assert "Added" not in desktop.text()
 
 
 async def test_a_look_and_a_reply_show_what_there_is_and_send_nothing() -> None:
