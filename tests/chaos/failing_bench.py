@@ -3,11 +3,11 @@
 A shared library in C (`failing_calls.c`) stands before that of the system, and sees the calls of SQLite, too:
 reads, writes, syncs, renames, links, unlinks, files that are opened or truncated, folders, locks,
 connections, what is sent and received. Each command runs in a fork of a process that has imported all, with
-a history of one turn, and so does the app in a terminal, with its screen and in lines: started, a message
-typed and entered, answered, left; with its screen also: a session renamed, tagged, exported or deleted.
-Then: no traceback and no crash report, a documented exit code, one JSON object that says what is so, no
-message twice, none lost, no paid turn outside the sums, and the next start is right: that of the app, too,
-where a command that sends was killed.
+a history of one turn or without one, and so does the app in a terminal, with its screen and in lines:
+started, a message typed and entered, answered, left; with its screen also: a session renamed, tagged,
+exported or deleted. Then: no traceback and no crash report, a documented exit code, one JSON object that
+says what is so, no message twice, none lost, no paid turn outside the sums, and the next start is right:
+that of the app, too, where a command that sends was killed.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from copy import deepcopy
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from enum import IntEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 from unittest.mock import patch
@@ -51,7 +52,8 @@ from tests.chaos.rawterm import TERMINAL, RawTerminal, words
 from tests.e2e.runner import KEY, Ran, run
 from tests.ledger.samples import look
 from tests.ledger.test_proof import change
-from tests.money.paid_service import WORDS, PaidService, paid_service
+from tests.money.paid_service import WORDS, PaidService, RemoteWorker, paid_service
+from tests.money.postgres import Postgres, binaries, postgres, rows
 
 SOURCE: Final = Path(__file__).with_name("failing_calls.c")
 SHORT: Final = -1
@@ -108,6 +110,8 @@ PROGRESS: Final = 100
 PATIENCE_S: Final = 60.0
 RESTS_S: Final = 3.0
 """So long the app draws nothing, which it does while it works: something else than the answer is shown."""
+LONGEST_S: Final = 12.0
+"""So long that is waited for at most: below a question something may be drawn again and again."""
 FIRST: Final = "first message"
 """The message of the turn that is in each history."""
 DAMAGE: Final = "UPDATE sqlite_schema SET sql = replace(sql, 'NEW', 'OLD') WHERE type = 'trigger'"
@@ -116,6 +120,8 @@ HELLO, WORKER, SESSION, FILE, OUT, LIMIT = "HELLO", "WORKER", "SESSION", "FILE",
 be written, and what an agent may spend in a day."""
 MONTH, PLACE, TABLE, MEANING = "MONTH", "PLACE", "TABLE", "MEANING"
 """Stand for the present month, a folder and a table to be written, and what figures of the worker mean."""
+OWNER, INVOICE, ADDRESS = "OWNER", "INVOICE", "ADDRESS"
+"""Stand for an unassigned cost with its turn, an invoice, and the address of the local worker."""
 NOTHING: Final = (-1, 0, 0, False)
 """No call fails, and none is told."""
 LATER: Final = timedelta(days=40)
@@ -127,11 +133,17 @@ DRY_RUN: Final = ("-p", HELLO, "--dry-run", "--json")
 APP, PLAIN = ("the app",), ("the app", "--plain")
 KEEPING, DELETING = ("the app, which renames, tags and exports",), ("the app, which deletes",)
 AGAIN = ("the app, after a kill",)
+FIRST_APP: Final = ("the app", "--no-mouse")
+FIRST_STARTS: Final = (("-p", HELLO, "-q", "--json"), FIRST_APP)
+"""These find no history."""
+OF_TEAM: Final = (("-p", HELLO, "-b", "standard", "--json"), ("costs", "--shared-limit", "day 5", "--json"))
+"""These ask the database of a team, which has a limit of 1,000 a day."""
 TYPED: Final = "Enter to run the command"
 EMPTY: Final = "Ask a worker"
 CONNECTED: Final = "Enter Send"
 STEPS: Final = {
     APP: ((FIRST, HELLO), (HELLO, "\r"), (WORDS[-1].strip(), "")),
+    FIRST_APP: ((EMPTY, HELLO), (HELLO, "\r"), (WORDS[-1].strip(), "")),
     PLAIN: ((FIRST, HELLO), (HELLO, "\r"), (WORDS[-1].strip(), "")),
     KEEPING: (
         *((FIRST, "/rename another name"), (TYPED, "\r"), (EMPTY, "/tag x"), (TYPED, "\r")),
@@ -145,7 +157,7 @@ STEPS: Final = {
 }
 """What is typed in a terminal once a text is shown."""
 JOURNEYS: Final = (*(journey for journey in STEPS if journey != AGAIN),)
-WRITING: Final = (APP, PLAIN)
+WRITING: Final = (APP, FIRST_APP, PLAIN)
 """A message is typed in these."""
 LEAVING: Final = (("send", SESSION, HELLO, "--json"), ("-p", HELLO, "--detach", "--json"))
 """They end before the answer does."""
@@ -153,13 +165,18 @@ TALKS: Final = (("acp",), ("mcp", LIMIT))
 SENDING: Final = (
     *(PAYING, ("-p", HELLO, "--no-history", "--json"), ("-c", "-p", HELLO, "--json")),
     ("-p", HELLO, "-f", FILE, "-o", OUT, "--debug", PLACE, "--force", "--json"),
+    *(FIRST_STARTS[0], *OF_TEAM[:1] * (binaries() is not None)),
     *(*LEAVING, *TALKS, *WRITING),
 )
 SETTLING: Final = (("costs", "--settle", "--json"), ("attach", WORKER, "-p", "--json"))
 STATEMENT: Final = ("bundle.jsonl", "check.py", "statement.html")
 """The files of a statement."""
-OF_WORKERS: Final[tuple[tuple[str, ...], ...]] = (("costs", "--focus", TABLE, "--force"),)
-"""Credits have no price, so the tasks generation has none of these."""
+OF_WORKERS: Final[tuple[tuple[str, ...], ...]] = (
+    ("costs", "--focus", TABLE, "--force"),
+    ("costs", "--assign", OWNER, "--json"),
+)
+"""The tasks generation has none of these: credits have no price, and a task names what each turn cost."""
+LOGIN: Final = ("login", "--file", "--base-url", ADDRESS, "--json")
 COMMANDS: Final[tuple[tuple[str, ...], ...]] = (
     *SENDING[: -len(WRITING)],
     *SETTLING,
@@ -175,6 +192,8 @@ COMMANDS: Final[tuple[tuple[str, ...], ...]] = (
     ("export", SESSION, "--format", "json", "-o", OUT, "--force"),
     ("costs", "--json"),
     ("costs", "--report", OUT, "--force"),
+    ("costs", "--match", INVOICE, "--json"),
+    *OF_TEAM[1:] * (binaries() is not None),
     ("costs", "--reading", MEANING, "--json"),
     ("costs", "--statement", MONTH, "-o", PLACE, "--force"),
     *OF_WORKERS,
@@ -189,6 +208,8 @@ COMMANDS: Final[tuple[tuple[str, ...], ...]] = (
     ("config", "init", "--force"),
     ("key", "show", "--json"),
     ("key", "rm", "--yes", "--json"),
+    LOGIN,
+    ("-p", "report on primes", "--local", "--json"),
     DRY_RUN,
     *REMOTE,
     *JOURNEYS,
@@ -213,6 +234,14 @@ class Case(NamedTuple):
         since = " and later ones" if self.lasting else ""
         how = ways.get(self.code) or errno.errorcode[self.code]
         return f"{' '.join(self.argv)} · {self.kind.name.lower()} {self.at}{since} · {how}"
+
+
+class History(NamedTuple):
+    """A folder to be copied, the workers of the service, and how many turns were paid."""
+
+    folder: Path
+    workers: dict[str, RemoteWorker]
+    turns: int
 
 
 class Outcome(NamedTuple):
@@ -352,11 +381,11 @@ def _ran_here(order: dict[str, Any]) -> Ran:
     """Run the command of an order in this process."""
     argv, environ = order["argv"], order["environ"]
     if argv[0] not in TALKING:
-        place = {"home": Path(order["home"]), "base_url": order["base_url"], "key": order["key"]}
         with _at_its_time(argv):
-            return run(*argv, **place, **environ)
+            return run(*argv, home=Path(order["home"]), **order["place"], **environ)
     os.environ |= {"HANDINGER_TUI_HOME": order["home"], "HANDINGER_POLL_INTERVAL": "0.05", **environ}
-    os.environ |= {"HANDINGER_BASE_URL": order["base_url"], "HANDINGER_API_KEY": order["key"]}
+    place = order["place"]
+    os.environ |= {"HANDINGER_BASE_URL": place["base_url"], "HANDINGER_API_KEY": place["key"]}
     return talked(argv, order["message"], order["session"])
 
 
@@ -444,20 +473,21 @@ class Bench:
         self._service: PaidService = stack.enter_context(paid_service(**how))
         self._forks = Forks(stack, make_library(folder))
         self._environ = {"HANDINGER_GENERATION": self._service.generation, "HANDINGER_RECOVERY_WINDOW": "1"}
-        self._home, self._first, self._number = folder / "home", folder / "first", 0
+        self._environ |= {"HANDINGER_LOCAL_PACE": "0"}
+        self._home, self._number = folder / "home", 0
         self._remote = Remote(stack, folder, tasks=tasks)
-        self._told = folder / "told"
-        self._first.mkdir()
-        (self._first / CONFIG).write_text(f'keep_frames = "1 day"\ndownload_dir = "{self._home}"\n')
-        first = self._run("-p", FIRST, "--json", home=self._first).result
-        (self._worker,) = self._service.workers.values()
+        self._told, self._stack = folder / "told", stack
+        home = folder / "first"
+        home.mkdir()
+        (home / CONFIG).write_text(f'keep_frames = "1 day"\ndownload_dir = "{self._home}"\n')
+        first = self._run("-p", FIRST, "--json", home=home).result
         # In the history's folder: failures are those of its files.
-        file = self._first / "session.json"
-        self._run("export", first["session_id"], "--format", "json", "-o", str(file), home=self._first)
+        file = home / "session.json"
+        self._run("export", first["session_id"], "--format", "json", "-o", str(file), home=home)
         # Other ids, so that it is a session that this history does not have.
         text = file.read_text().replace(first["session_id"], "ses_other")
         file.write_text(text.replace(first["turn_id"], "turn_other"))
-        self._run("sessions", "tag", first["session_id"], TAG, home=self._first)
+        self._run("sessions", "tag", first["session_id"], TAG, home=home)
         worker = first["task_id" if tasks else "worker_id"]
         self._names = {
             WORKER: worker,
@@ -469,7 +499,27 @@ class Bench:
             PLACE: str(self._home / "place"),
             TABLE: str(self._home / "table.csv"),
             MEANING: f"{worker}=per-turn",
+            INVOICE: str(self._home / "invoice.csv"),
+            ADDRESS: self._remote.url,
         }
+        (home / "invoice.csv").write_text(f"worker,month,usd\n{worker},{self._names[MONTH]},1\n")
+        self._first = self._history = History(home, deepcopy(self._service.workers), 1)
+        self._unassigned = self._first if tasks else self._with_unassigned_cost(worker, first["turn_id"])
+
+    def _with_unassigned_cost(self, worker: str, turn: str) -> History:
+        """The history with a message of somebody else and one more turn."""
+        home = self._first.folder.with_name("unassigned")
+        shutil.copytree(self._first.folder, home)
+        self._service.start_turn(worker, "of somebody else")
+        self._service.finish()
+        self._run("-p", "second message", "-w", worker, home=home)
+        (row,) = self._run("costs", "--json", home=home).result["suspense"]
+        self._names[OWNER] = f"{row['rises'][0]['number']}={turn}"
+        return History(home, deepcopy(self._service.workers), 3)
+
+    @cached_property
+    def _team(self) -> Postgres:
+        return self._stack.enter_context(postgres())
 
     def _run(self, *argv: str, home: Path | None = None) -> Ran:
         return run(*argv, home=home or self._home, base_url=self._service.url, **self._environ)
@@ -498,7 +548,11 @@ class Bench:
         """Make the history anew; returns a message of its own: a request of the case before may be late."""
         self._told.unlink(missing_ok=True)
         shutil.rmtree(self._home, ignore_errors=True)
-        shutil.copytree(self._first, self._home)
+        if argv in FIRST_STARTS:
+            self._history = History(Path(), {}, 0)
+        else:
+            self._history = self._unassigned if OWNER in argv else self._first
+            shutil.copytree(self._history.folder, self._home)
         if "--repair" in argv:
             change(self._home / "history.db", DAMAGE)
         if "compact" in argv:
@@ -506,7 +560,10 @@ class Bench:
         if argv[:2] == ("key", "rm"):
             with (self._home / CONFIG).open("a") as config:
                 config.write(f'api_key = "{KEY}"\n')
-        self._service.workers = {self._worker.worker_id: deepcopy(self._worker)}
+        self._service.workers = deepcopy(self._history.workers)
+        self._environ["HANDINGER_SHARED_URL"] = self._team.new_url() if argv in OF_TEAM else ""
+        if argv in OF_TEAM:
+            self._run("costs", "--shared-limit", "day 1000 credits" if self._service.tasks else "day 1000")
         if argv in REMOTE:
             self._names |= self._remote.begin(argv, self._home)
         self._number += 1
@@ -517,7 +574,8 @@ class Bench:
         if argv in JOURNEYS:
             return self._journey(argv, how, {**self._names, HELLO: message})
         named = [{**self._names, HELLO: message}.get(word, word) for word in argv]
-        order: dict[str, Any] = {"argv": named, "how": how, "home": str(self._home), **self._place(argv)}
+        order: dict[str, Any] = {"argv": named, "how": how, "home": str(self._home)}
+        order |= {"place": self._place(argv)}
         order |= {"environ": self._environ, "told": str(self._told)}
         order |= {"message": message, "session": self._names[SESSION]}
         self._forks.send(order)
@@ -525,7 +583,9 @@ class Bench:
         return failed, calls, Ran(*ended)
 
     def _place(self, argv: tuple[str, ...]) -> dict[str, str]:
-        """The service of a command, and its key."""
+        """The service of a command, and its key, which is typed where it is to be stored."""
+        if argv == LOGIN:
+            return {"stdin": f"{self._remote.key}\n"}
         if argv in REMOTE:
             return {"base_url": self._remote.url, "key": self._remote.key}
         return {"base_url": self._service.url, "key": KEY}
@@ -580,7 +640,8 @@ class Bench:
         # Between the two names of a repair the next start says so, and a second repair ends it.
         names_the_damage = "--repair" in case.argv and "was damaged and is kept as" in after.err
         deletes = case.argv == DELETING or case.argv[:2] == ("sessions", "rm")
-        if after.code != 0 or not (sessions or names_the_damage or deletes):
+        may_be_empty = names_the_damage or deletes or case.argv in FIRST_STARTS
+        if after.code != 0 or not (sessions or may_be_empty):
             yield f"the next start: {after.code}, {sessions} sessions {after.err[-200:]}"
             return
         yield from tracebacks(after)
@@ -607,11 +668,11 @@ class Bench:
                 yield f"it does not run again: {again.code} {again.err[-200:]}"
             if names_the_damage and not self._run("sessions", "--json").result["sessions"]:
                 yield "a second repair does not save it"
-        yield from self._wrong_sums(case, message)
+        yield from self._wrong_sums(case, ran, message)
 
     def _wrong_content(self, case: Case, ran: Ran, message: str, sessions: int) -> Iterator[str]:
         """What is missing in the history or in a file, although the program said or promised it."""
-        if sessions and (TEXT,) not in look(self._home / "history.db", "SELECT text FROM answers"):
+        if sessions and self._history.turns and (TEXT,) not in self._look("SELECT text FROM answers"):
             yield "the answer of the first turn is lost"
         yield from self._wrong_files(case.argv, ran)
         yield from self._wrong_config(case.argv, ran)
@@ -620,13 +681,13 @@ class Bench:
         is_tagged = (ran.code == 0 and "tag" in case.argv) or (case.argv == KEEPING and "Tags: " in ran.err)
         is_untagged = ran.code == 0 and "untag" in case.argv
         if is_tagged or is_untagged:
-            tags = [tag for (tag,) in look(self._home / "history.db", "SELECT name FROM tags ORDER BY name")]
+            tags = [tag for (tag,) in self._look("SELECT name FROM tags ORDER BY name")]
             if tags != ([TAG, "x"] if is_tagged else []):
                 yield f"it says that the tags were changed, and they are {tags}"
         has_left = case.argv in WRITING and ran.code in {0, Exit.INTERRUPTED}
         if has_left and message not in self._service.posts:
             query = "SELECT prompt FROM turns UNION SELECT text FROM drafts"
-            kept = [str(text) for (text,) in look(self._home / "history.db", query)]
+            kept = [str(text) for (text,) in self._look(query)]
             # What was typed before there was a connection is in a file of its own.
             kept += [early.read_text() for early in self._home.glob("early-*")]
             kept += re.findall(r"(?i:not saved): .*", ran.err)
@@ -653,21 +714,26 @@ class Bench:
 
     def _wrong_config(self, argv: tuple[str, ...], ran: Ran) -> Iterator[str]:
         """What the config file has lost, or has not although the program said so."""
+        if argv in FIRST_STARTS:
+            return
         config = tomllib.loads((self._home / CONFIG).read_text())
         changed: dict[tuple[str, ...], bool] = {
             ("config", "set"): config.get("theme") == "dark",
             ("config", "unset"): "keep_frames" not in config,
             ("config", "init"): "keep_frames" not in config,
             ("key", "rm"): "api_key" not in config,
+            LOGIN[:2]: config.get("api_key") == self._remote.key,
         }
+        if argv == LOGIN and "api_key" in config and (self._home / CONFIG).stat().st_mode & 0o77:
+            yield "others can read the key"
         has_changed = changed.get(argv[:2])
         if ran.code == 0 and has_changed is False:
             yield f"exit code 0, and the config file is as it was: {config}"
-        others_stay = not has_changed or argv[:2] in {("config", "set"), ("key", "rm")}
+        others_stay = not has_changed or argv[:2] in {("config", "set"), ("key", "rm"), LOGIN[:2]}
         if others_stay and config.get("keep_frames") != "1 day":
             yield f"the config file has lost a setting: {config}"
 
-    def _wrong_sums(self, case: Case, message: str) -> Iterator[str]:
+    def _wrong_sums(self, case: Case, ran: Ran, message: str) -> Iterator[str]:
         """What the next start says of the turns that were paid, and of the message."""
         settled = self._run("costs", "--settle", "--json")
         yield from tracebacks(settled)
@@ -682,11 +748,28 @@ class Bench:
             ("credits", "uncredited_turns") if self._service.tasks else ("cost_usd", "unpriced_turns")
         )
         total, price = settled.result["total"], self._service.price
-        paid, at_least = price * (1 + kept), Decimal(total[amount] or 0)
+        paid, at_least = price * (self._history.turns + kept), Decimal(total[amount] or 0)
         if not at_least <= paid <= at_least + total[missing] * price:
             yield f"{paid} was paid, and costs say {at_least} and {total[missing]} turns"
-        if kept and (message,) not in look(self._home / "history.db", "SELECT prompt FROM turns"):
+        if kept and (message,) not in self._look("SELECT prompt FROM turns"):
             yield "a message that was sent is in no history"
+        if case.argv in OF_TEAM:
+            yield from self._wrong_entries(case, ran, posts)
+
+    def _wrong_entries(self, case: Case, ran: Ran, posts: int) -> Iterator[str]:
+        """What the database of the team has not, although it was paid or the program said so."""
+        url = self._environ["HANDINGER_SHARED_URL"]
+        entered = [state for _, scope, state, *_ in rows(url) if scope.startswith("day")]
+        if posts and "released" in (entered or ["released"]):
+            yield f"it was sent, and the team's entries are {entered}"
+        limit = self._run("costs", "--shared", "--json").out
+        if ran.code == 0 and "--shared-limit" in case.argv and "5" not in limit:
+            yield f"exit code 0, and the limits are {limit}"
+
+    def _look(self, query: str) -> list[tuple[Any, ...]]:
+        """What the history has; nothing where there is none yet."""
+        history = self._home / "history.db"
+        return look(history, query) if history.exists() else []
 
 
 def _is_json(text: str) -> bool:
@@ -708,7 +791,8 @@ def _wait(app: RawTerminal, text: str, since: int, rests: Callable[[], bool]) ->
         now = time.monotonic()
         if len(app.output) > length:
             length, drawn = len(app.output), now
-        if now > begun + PATIENCE_S or (now > drawn + RESTS_S and rests()):
+        is_over = now > drawn + RESTS_S or now > begun + LONGEST_S
+        if now > begun + PATIENCE_S or (is_over and rests()):
             return
         app.drain()
 

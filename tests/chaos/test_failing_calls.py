@@ -16,8 +16,10 @@ from tests.chaos.failing_bench import (
     CODES,
     COMMANDS,
     DRY_RUN,
+    FIRST_STARTS,
     JOURNEYS,
     KILLED,
+    LOGIN,
     OF_WORKERS,
     PAYING,
     Bench,
@@ -37,6 +39,7 @@ WITHOUT_SCREEN: Final = [one for one in COMMANDS if one not in {*JOURNEYS, *OF_T
 REPAIR: Final = ("doctor", "--repair", "--yes", "--json")
 FAILING: Final = (
     *(Case(PAYING, kind, DICE.randint(1, 4), DICE.choice(CODES[kind])) for kind in (Kind.WRITE, Kind.SYNC)),
+    *(Case(argv, Kind.SYNC, 1, CODES[Kind.SYNC][0]) for argv in (FIRST_STARTS[0], LOGIN)),
     *(
         Case(DICE.choice(WITHOUT_SCREEN), kind, DICE.randint(1, 9), DICE.choice(CODES[kind]))
         for kind in DICE.choices([*Kind], k=4)
