@@ -149,7 +149,9 @@ def _measure(running: Terminal, eye: Eye, calls: Calls) -> dict[str, float | Non
     began, cpu = time.monotonic(), running.cpu
     running.pump(MEASURED_S)
     share = (running.cpu - cpu) / (time.monotonic() - began) * 100
-    due = sorted((at, name) for name, at in calls.times.items() if began < at < began + MEASURED_S - SEEN_S)
+    # A copy: a thread adds to it.
+    times = calls.times.copy()
+    due = sorted((at, name) for name, at in times.items() if began < at < began + MEASURED_S - SEEN_S)
     seen: dict[str, float] = {}
     shown: set[str] = set()
     for at, data in running.chunks:
@@ -160,7 +162,7 @@ def _measure(running: Terminal, eye: Eye, calls: Calls) -> dict[str, float | Non
             words = eye.screen.row(y).split()
             for word in words:
                 name = word.rstrip(",")
-                if name in calls.times:
+                if name in times:
                     seen.setdefault(name, at)
                     shown.add(name.partition("n")[0])
         eye.screen.dirty.clear()

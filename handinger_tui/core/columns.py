@@ -102,8 +102,10 @@ class Row(Struct, frozen=True):
     above: str = ""
     """The heading of the rows that begin with this one."""
 
-    def has(self, words: Iterable[str]) -> bool:
+    def has(self, words: Sequence[str]) -> bool:
         """Whether each of some words, in lower case, stands somewhere in the row."""
+        if not words:
+            return True
         text = " ".join((*self.cells, self.below)).lower()
         return all(word in text for word in words)
 

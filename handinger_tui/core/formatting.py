@@ -76,8 +76,11 @@ def ago(then_ms: int, now_ms: int) -> str:
 
 def one_unit(seconds: int) -> str:
     """A time in its largest unit: "40 s", "4 m", "2 h", "3 d"."""
-    units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-    return next(f"{seconds // length} {unit}" for unit, length in units if seconds >= length or length == 1)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} m"
+    return f"{seconds // 3600} h" if seconds < 86400 else f"{seconds // 86400} d"
 
 
 def spaced(name: str) -> str:

@@ -49,6 +49,8 @@ FRESH_MS: Final = 120_000
 """A run that only readings show counts as running for so long after one: twice their interval."""
 CERTAIN_MS: Final = 15_000
 """A run that is followed by readings is at work for so long after an event; then it is being checked."""
+AGE_STEP_S: Final = 10
+"""Seconds between two words for an age in its first minute."""
 SNOOZE_MS: Final = 3_600_000
 """How long a snoozed run needs nothing."""
 SIMULATED: Final = " simulated"
@@ -268,7 +270,7 @@ class SessionRun(Struct, frozen=True):
         """The last event with its age: "web_search, 40 s ago"; "as of 3 h ago" where that is old."""
         if self.event_ms is None:
             return ""
-        age = f"{one_unit(max(0, now_ms - self.event_ms) // 1000)} ago"
+        age = _age(self.event_ms, now_ms)
         if self.under_way and not self.watched:
             return f"read {age}" if self.is_fresh(now_ms) else f"as of {age}"
         activity = clean_line(self.activity, 24) if self.under_way else ""
@@ -319,7 +321,7 @@ class Board(Struct, frozen=True):
 
     def needs(self, now_ms: int) -> tuple[Need, ...]:
         """Everything that needs the person. Its length is the count that is shown anywhere."""
-        own = (need for entry in self.entries(now_ms) for need in needs_of(entry, now_ms))
+        own = (need for _, needs in self._ordered(now_ms) for need in needs)
         return (*own, *self.needs_without_row(now_ms))
 
     def needs_without_row(self, now_ms: int) -> Iterator[Need]:
@@ -332,18 +334,24 @@ class Board(Struct, frozen=True):
 
     def quiet(self, now_ms: int) -> int:
         """How many sessions need nothing and have nothing new."""
-        return self._counts(now_ms)[Section.QUIET]
+        return self._counts(self._with_needs(now_ms))[Section.QUIET]
 
-    def _counts(self, now_ms: int) -> Counter[Section]:
+    def _with_needs(self, now_ms: int) -> list[tuple[Entry, Sequence[Need]]]:
+        entries: list[Entry] = [*self.runs, *self.planned]
+        return [(entry, needs_of(entry, now_ms)) for entry in entries]
+
+    def _ordered(self, now_ms: int) -> list[tuple[Entry, Sequence[Need]]]:
+        return sorted(self._with_needs(now_ms), key=lambda one: _place(*one))
+
+    def _counts(self, entries: Iterable[tuple[Entry, Sequence[Need]]]) -> Counter[Section]:
         """How many sessions each section has."""
-        counts = Counter(section_of(run, now_ms) for run in self.runs)
+        counts = Counter(_section(*one) for one in entries if isinstance(one[0], SessionRun))
         counts[Section.QUIET] += self.others
         return counts
 
     def entries(self, now_ms: int) -> list[Entry]:
         """The rows in their order: by section, pinned ones first, and by start, the newest first."""
-        entries: list[Entry] = [*self.runs, *self.planned]
-        return sorted(entries, key=lambda entry: _place(entry, now_ms))
+        return [entry for entry, _ in self._ordered(now_ms)]
 
     def elsewhere(self, session_id: str) -> tuple[int, str]:
         """How many sessions but this one run, and what they took so far, in the words of `head`."""
@@ -358,9 +366,10 @@ class Board(Struct, frozen=True):
 
         In `width` cells amounts are written shorter, and those facts are left out that say least.
         """
-        count = len(self.needs(now_ms))
+        entries = self._with_needs(now_ms)
+        count = sum(len(needs) for _, needs in entries) + sum(1 for _ in self.needs_without_row(now_ms))
         running = [run for run in self.runs if run.under_way]
-        counts = self._counts(now_ms)
+        counts = self._counts(entries)
         unread, quiet = counts[Section.ENDED], counts[Section.QUIET]
         costs = self._cost_of(running)
         facts = {
@@ -530,10 +539,10 @@ def _section(entry: Entry, needs: Sequence[Need]) -> Section:
     return Section.ENDED if entry.unread and entry.status is not None else Section.QUIET
 
 
-def _place(entry: Entry, now_ms: int) -> tuple[int, bool, int, str]:
+def _place(entry: Entry, needs: Sequence[Need]) -> tuple[int, bool, int, str]:
     # A schedule has its next run before it: the soonest one comes first.
     start = entry.next_ms if isinstance(entry, PlannedRun) else -entry.began_ms
-    return _ORDER[section_of(entry, now_ms)], not entry.pinned, start, entry.key
+    return _ORDER[_section(entry, needs)], not entry.pinned, start, entry.key
 
 
 def in_place(shown: Sequence[str], entries: Sequence[Entry]) -> list[Entry]:
@@ -671,7 +680,11 @@ def _in_time(then_ms: int, now_ms: int) -> str:
 
 
 def _age(then_ms: int, now_ms: int) -> str:
-    return f"{one_unit(max(0, now_ms - then_ms) // 1000)} ago"
+    """How long ago something was. In the first minute in steps: a row that counts seconds is never calm."""
+    seconds = max(0, now_ms - then_ms) // 1000
+    if seconds < AGE_STEP_S:
+        return "just now"
+    return f"{one_unit(seconds if seconds >= 60 else seconds // AGE_STEP_S * AGE_STEP_S)} ago"
 
 
 # -- JSON ----------------------------------------------------------------------------------------

@@ -37,12 +37,14 @@ from handinger_tui.engine.ports import (
 )
 from handinger_tui.engine.read_gate import AT_ONCE, MeteredApi, ReadGate
 from handinger_tui.engine.session_actor import EngineDeps, ServiceContext, SessionActor, ended_with_program
-from handinger_tui.engine.tasks import start
+from handinger_tui.engine.tasks import Ticks, start
 from handinger_tui.engine.turn_record import RunDeps
 
 Listener = Callable[[str], None]
 RECENT_MS: Final = 7 * 24 * 3_600_000
 """The age of settled turns whose workers are still read for late costs."""
+LOOK_AT_STREAMS_S: Final = 1.0
+"""Seconds between two looks at each stream; less where recovery has less time."""
 
 
 class Engine:
@@ -66,7 +68,8 @@ class Engine:
         policy = retry_policy or RetryPolicy()
         gate = None if policy.reads_per_s is None else ReadGate(clock, policy.reads_per_s)
         metered = api if gate is None else MeteredApi(api, gate)
-        run_deps = RunDeps(metered, log, clock, policy, tap, gate)
+        ticks = Ticks(clock, min(LOOK_AT_STREAMS_S, policy.recovery_window) or LOOK_AT_STREAMS_S)
+        run_deps = RunDeps(metered, log, clock, policy, ticks, tap, gate)
         self.poller: Poller | None = None
         """Follows what nobody watches; None without a pace, or where workers end with the program."""
         if gate is not None and not context.forgetful:

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.dialects.events import StreamEvent
     from handinger_tui.engine.ports import Clock, RetryPolicy, TurnHistory, WorkerApi
     from handinger_tui.engine.read_gate import ReadGate
+    from handinger_tui.engine.tasks import Ticks
 
 ANSWERED = frozenset({Marker.OPENED, ReadReason.ANSWER, ReadReason.DURING, ReadReason.AFTER})
 """Events of frames that exist only when the service has accepted the turn."""
@@ -69,6 +70,8 @@ class RunDeps(Struct, frozen=True):
     log: TurnHistory
     clock: Clock
     policy: RetryPolicy
+    ticks: Ticks
+    """When streams are looked at: whether one is silent, and whether the machine has slept."""
     tap: Callable[[StreamEvent], None] | None = None
     gate: ReadGate | None = None
     """None: nothing is read beside the one turn."""

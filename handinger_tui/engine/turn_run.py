@@ -50,7 +50,7 @@ from handinger_tui.core.turns.worker_reconciliation import (
     observe,
     prompt_count,
 )
-from handinger_tui.engine.tasks import start
+from handinger_tui.engine.tasks import Ticks, start
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -295,8 +295,6 @@ class RunSlot:
 
 
 # -- the reply ---------------------------------------------------------------------------
-CLOCK_CHECK_S: Final = 1.0
-"""Seconds between two comparisons of the wall clock with the monotonic clock."""
 SLEPT_S: Final = 5.0
 """A gap in seconds above which the machine slept; a smaller one is a correction of the wall clock."""
 
@@ -330,7 +328,7 @@ async def _ended_by(
         raise lost from None
 
 
-def sleep_guard(clock: Clock) -> AbstractAsyncContextManager[None]:
+def sleep_guard(clock: Clock, ticks: Ticks) -> AbstractAsyncContextManager[None]:
     """Run the body; end it at once when the machine has slept in between.
 
     Raises:
@@ -338,19 +336,20 @@ def sleep_guard(clock: Clock) -> AbstractAsyncContextManager[None]:
     """
 
     async def slept() -> StreamLost:
-        wall, steady = clock.now_ms(), clock.monotonic()
-        while True:
-            await clock.sleep(CLOCK_CHECK_S)
+        wall, steady, gap = clock.now_ms(), clock.monotonic(), 0.0
+
+        def has_slept() -> bool:
+            nonlocal wall, steady, gap
             gap = (clock.now_ms() - wall) / 1000 - (clock.monotonic() - steady)
             wall, steady = clock.now_ms(), clock.monotonic()
-            if gap > SLEPT_S:
-                return StreamLost(ErrorKind.NETWORK, f"Back after {duration(int(gap * 1000))}. Checking…")
+            return gap > SLEPT_S
+
+        await ticks.until(has_slept)
+        return StreamLost(ErrorKind.NETWORK, f"Back after {duration(int(gap * 1000))}. Checking…")
 
     return _ended_by(slept, "sleep-watch")
 
 
-CHECK_EVERY_S: Final = 1.0
-"""Seconds between two checks for new content of the stream."""
 QUIET_S: Final = 30.0
 """Seconds without new content after which the worker is read."""
 QUIET_AFTER_END_S: Final = 1.0
@@ -372,13 +371,13 @@ async def read_reply(record: TurnRecord, reply: Reply, deps: RunDeps) -> None:
 
     try:
         async with _ended_by(worker_is_over, "stream-watch"):
-            await _read_frames(record, reply, deps.clock)
+            await _read_frames(record, reply, deps)
     except StreamLost as trouble:
         record.note_cut(trouble, reply.dropped)
         raise
 
 
-async def _read_frames(record: TurnRecord, reply: Reply, clock: Clock) -> None:
+async def _read_frames(record: TurnRecord, reply: Reply, deps: RunDeps) -> None:
     record.note(
         Marker.OPENED,
         via=reply.via,
@@ -389,7 +388,7 @@ async def _read_frames(record: TurnRecord, reply: Reply, clock: Clock) -> None:
     )
     await record.commit_when_due()
     # `aclosing` closes the generator in this task, also on cancellation.
-    async with sleep_guard(clock), aclosing(reply.pieces()) as pieces:
+    async with sleep_guard(deps.clock, deps.ticks), aclosing(reply.pieces()) as pieces:
         async for piece in pieces:
             record.feed_raw(piece)
             if record.misdirected:
@@ -409,24 +408,28 @@ async def _until_over(record: TurnRecord, deps: RunDeps) -> None:
     quiet_s = min(QUIET_S, window) or QUIET_S
     seq, turn = record.next_seq, record.turn
     quiet_since = alive_at = clock.monotonic()
-    while True:
-        await clock.sleep(min(CHECK_EVERY_S, quiet_s))
+
+    def is_silent() -> bool:
+        nonlocal seq, turn, quiet_since, alive_at
         now, before = clock.monotonic(), turn
-        # Many streams are watched, and most bring nothing within a second.
+        # Many streams are watched, and most bring nothing between two looks.
         if record.next_seq != seq:
             seq, turn = record.next_seq, record.turn
+            if _content(turn) != _content(before):
+                quiet_since = alive_at = now
+        return now - quiet_since >= (min(quiet_s, QUIET_AFTER_END_S) if turn.finished else quiet_s)
+
+    while True:
+        await deps.ticks.until(is_silent)
         has_ended = turn.finished
-        if _content(turn) != _content(before):
-            quiet_since = alive_at = now
-        elif now - quiet_since >= (min(quiet_s, QUIET_AFTER_END_S) if has_ended else quiet_s):
-            urgency = Urgency.END if has_ended else Urgency.FIGURES
-            alive_at += await deps.turn_to_read(record.worker_id or "", urgency)
-            is_running = await _is_worker_running(record, deps.api)
-            quiet_since = clock.monotonic()
-            if is_running:
-                alive_at = quiet_since
-            elif is_running is False or has_ended or quiet_since - alive_at >= window:
-                return
+        urgency = Urgency.END if has_ended else Urgency.FIGURES
+        alive_at += await deps.turn_to_read(record.worker_id or "", urgency)
+        is_running = await _is_worker_running(record, deps.api)
+        quiet_since = clock.monotonic()
+        if is_running:
+            alive_at = quiet_since
+        elif is_running is False or has_ended or quiet_since - alive_at >= window:
+            return
 
 
 def _content(turn: Turn) -> tuple[object, ...]:

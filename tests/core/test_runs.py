@@ -298,6 +298,9 @@ def test_an_unknown_cost_is_not_zero() -> None:
 def test_a_status_has_the_last_event_and_its_age() -> None:
     assert RUNNING.event_text(NOW) == "web_search, 40 s ago"
     assert replace(RUNNING, activity="").event_text(NOW) == "40 s ago"
+    assert RUNNING.event_text(NOW + 9_000) == "web_search, 40 s ago"
+    assert RUNNING.event_text(NOW - 31_000) == "web_search, just now"
+    assert RUNNING.event_text(NOW + 20_000) == "web_search, 1 m ago"
 
 
 def test_what_nothing_watches_says_of_when_it_is() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 import pytest
@@ -12,6 +13,7 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
 from handinger_tui.engine.session_actor import ServiceContext
+from handinger_tui.engine.tasks import Ticks
 from handinger_tui.engine.turn_run import sleep_guard
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, says, worker
 
@@ -35,16 +37,20 @@ class SleepyClock(FakeClock):
             self.lag += self.jump_s
 
 
+def guard(clock: FakeClock) -> AbstractAsyncContextManager[None]:
+    return sleep_guard(clock, Ticks(clock, 1.0))
+
+
 async def test_a_stream_is_lost_immediately_after_sleep() -> None:
     with pytest.raises(StreamLost, match="Back after 2 h"):
-        async with sleep_guard(SleepyClock()):
+        async with guard(SleepyClock()):
             await asyncio.Event().wait()
 
 
 async def test_an_adjusted_clock_is_not_sleep() -> None:
     clock = SleepyClock(jump_s=3.0)
     began = clock.seconds
-    async with sleep_guard(clock):
+    async with guard(clock):
         for _ in range(50):
             await asyncio.sleep(0)
     assert clock.slept
@@ -53,7 +59,7 @@ async def test_an_adjusted_clock_is_not_sleep() -> None:
 
 async def test_other_timeouts_are_unchanged() -> None:
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0), sleep_guard(FakeClock()):
+        async with asyncio.timeout(0), guard(FakeClock()):
             await asyncio.Event().wait()
 
 

@@ -225,6 +225,9 @@ def with_answer_of(turn: Turn, other: Turn) -> Turn:
 _TEXTS: Final = (TextPart, ReasoningPart)
 
 
+NO_SIZE: Final = (0, 0)
+
+
 def answer_size(turn: Turn) -> tuple[int, int]:
     """The size of an answer, to compare two: characters of text and reasoning, then number of parts."""
     bodies = [part.body for part in turn.parts if isinstance(part, _TEXTS)]

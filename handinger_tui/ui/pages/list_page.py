@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LOOK_S: Final = 1.0
 """Seconds between two looks at what a page shows."""
 MANY: Final = 100
-LOOK_AT_MANY_S: Final = 1.5
+LOOK_AT_MANY_S: Final = 1.75
 """With more rows than `MANY`. Every two seconds would save nothing more."""
 
 
