@@ -29,7 +29,7 @@ from handinger_tui.core.stream import (
     snapshot_of,
 )
 from handinger_tui.core.turns.message_matching import MessageMatcher
-from handinger_tui.core.turns.messages import NO_SIZE, answer_size, with_answer_of, without_answer
+from handinger_tui.core.turns.messages import answer_size, with_answer_of, without_answer
 from handinger_tui.core.turns.reducer import AnswerBuilder, call_key, named_worker
 from handinger_tui.core.turns.turn import (
     UNDECIDED,
@@ -98,7 +98,7 @@ class Fold:
         """Extends the answer while events arrive; None: the answer is `_frozen`."""
         self._previous: Turn | None = None
         """During a replay: the turn before it."""
-        self._previous_size = NO_SIZE
+        self._previous_size = (0, 0)
         """How long its answer is: `turn` is read many times a second."""
         self._decoder: StreamDecoder | None = None
         self._dialect: str | None = None
@@ -127,9 +127,7 @@ class Fold:
         previous = self._previous
         if previous is None or self._answer.finished:
             return self._answer
-        if self._matcher.has_content and (
-            self._previous_size == NO_SIZE or answer_size(self._answer) >= self._previous_size
-        ):
+        if self._matcher.has_content and answer_size(self._answer) >= self._previous_size:
             return self._answer
         return with_answer_of(self._answer, previous)
 

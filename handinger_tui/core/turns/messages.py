@@ -6,8 +6,9 @@ string | parts}. Source: tests/wire/README.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 from unicodedata import normalize
 
@@ -36,6 +37,7 @@ from handinger_tui.core.turns.turn import (
     ToolPart,
     ToolState,
     Turn,
+    parts_of,
 )
 
 
@@ -222,13 +224,10 @@ def with_answer_of(turn: Turn, other: Turn) -> Turn:
     return replace(turn, **answer)
 
 
-_TEXTS: Final = (TextPart, ReasoningPart)
-
-
-NO_SIZE: Final = (0, 0)
-
-
 def answer_size(turn: Turn) -> tuple[int, int]:
     """The size of an answer, to compare two: characters of text and reasoning, then number of parts."""
-    bodies = [part.body for part in turn.parts if isinstance(part, _TEXTS)]
-    return sum(map(len, bodies)), len(turn.parts)
+    # Called for every paint, and with hundreds of parts.
+    texts: Iterator[TextPart | ReasoningPart] = chain(
+        parts_of(turn.parts, TextPart), parts_of(turn.parts, ReasoningPart)
+    )
+    return sum(len(part.body) for part in texts), len(turn.parts)
