@@ -27,7 +27,7 @@ from handinger_tui.cli.agent_desk import in_words, limit_words, until_end
 from handinger_tui.cli.args import NOTHING_SENT
 from handinger_tui.cli.run_output import LimitMessages
 from handinger_tui.core.acts import RUNS_ON
-from handinger_tui.core.errors import HandingerError, LimitStop
+from handinger_tui.core.errors import HandingerError, LimitStop, NoSuchSession
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import same_readings
 from handinger_tui.core.turns.turn import FREE, LEVELS, LIVE, UNDECIDED, Turn, TurnStatus
@@ -161,7 +161,7 @@ class EditorAgent:
         with in_words(PROBLEM):
             try:
                 session = await self._engine.open(session_id)
-            except KeyError:
+            except NoSuchSession:
                 raise RequestError.resource_not_found(session_id) from None
             opened = self._open(session_id)
             opened.tell()
@@ -226,7 +226,7 @@ class EditorAgent:
 
     # -- one prompt ------------------------------------------------------------------------
     async def _answer(self, opened: Opened, blocks: Sequence[Block]) -> str:
-        """Send a message and wait for the end of its turn; why it ends. Raises HandingerError, KeyError."""
+        """Send a message and wait for the end of its turn; why it ends. Raises HandingerError."""
         actor = opened.actor
         with TemporaryDirectory(prefix="handinger-tui-") as folder:
             text, files = await asyncio.to_thread(message_of, blocks, folder)

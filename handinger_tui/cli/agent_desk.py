@@ -205,8 +205,6 @@ def in_words(error: Callable[[str], Exception]) -> Iterator[None]:
         raise error(limit_words(stop)) from None
     except HandingerError as problem:
         raise error(problem.text) from None
-    except KeyError:
-        raise error(f"The session was deleted. {NOTHING_SENT}") from None
 
 
 async def until_end(work: Coroutine[None, None, object], let_go: Callable[[], object] | None = None) -> None:

@@ -42,6 +42,13 @@ class HandingerError(Exception):
         return f"{self.summary} {self.hint}".strip()
 
 
+class NoSuchSession(HandingerError):
+    """No session matches, more than one does, or it was deleted."""
+
+    def __init__(self, summary: str = "The session was deleted.", hint: str = "") -> None:
+        super().__init__(summary, hint)
+
+
 class SettingsError(HandingerError):
     """A setting is missing or invalid; nothing was sent."""
 

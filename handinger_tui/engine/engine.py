@@ -2,14 +2,15 @@
 
 A view keeps a session id, subscribes, and calls `session(id)` when it paints: the newest immutable
 value. Listeners are called with the session id only. Each open session has one actor, which owns
-everything that changes the session: call `actor(id)` to send, to queue, to watch.
+everything that changes the session: call `actor(id)` to send, to queue, to watch. Who waits for
+something keeps the actor and not the id: a session that is deleted meanwhile keeps its last value there.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final
@@ -17,7 +18,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from handinger_tui.core.dialects.events import StreamEvent
-from handinger_tui.core.errors import ApiError, HandingerError, Refused
+from handinger_tui.core.errors import ApiError, HandingerError, NoSuchSession, Refused
 from handinger_tui.core.reading_order import Urgency
 from handinger_tui.core.stream import Frame, WorkerBody
 from handinger_tui.core.turns.session import Service, Session
@@ -76,6 +77,8 @@ class Engine:
             self.poller = Poller(self, gate, clock, policy)
         self._deps = EngineDeps(run_deps, ids, self._context, limits, self._notify, self._share, offers)
         self._actors: dict[str, SessionActor] = {}
+        self._deleted: set[str] = set()
+        """Sessions that are being deleted: they are not opened."""
         self._only_read: set[str] = set()
         """Sessions that nobody opened, and whose worker is being read."""
         self._readers = Counter[str]()
@@ -94,17 +97,19 @@ class Engine:
         """The owner of an open session: sends, queues, watches, and knows the limits.
 
         Raises:
-            KeyError: it was never opened here.
+            NoSuchSession: it is not open here, as after it was deleted.
         """
+        if session_id not in self._actors:
+            raise NoSuchSession
         return self._actors[session_id]
 
     def session(self, session_id: str) -> Session:
         """The newest value of an open session.
 
         Raises:
-            KeyError: it was never opened here.
+            NoSuchSession: it is not open here, as after it was deleted.
         """
-        return self._actors[session_id].session
+        return self.actor(session_id).session
 
     @property
     def sessions(self) -> list[Session]:
@@ -137,7 +142,8 @@ class Engine:
         return self.subscribe(note)
 
     def _notify(self, session_id: str) -> None:
-        for listener in tuple(self._listeners):
+        # Listeners ask for the session, and one that was deleted changes for nobody.
+        for listener in tuple(self._listeners) if session_id in self._actors else ():
             listener(session_id)
 
     # -- opening -----------------------------------------------------------------
@@ -172,7 +178,7 @@ class Engine:
         """Open a session: from memory, else from the history.
 
         Raises:
-            KeyError: there is no such session.
+            NoSuchSession: it is not in the history, or is being deleted.
             LedgerError
         """
         session = await self._load(session_id)
@@ -183,8 +189,8 @@ class Engine:
     async def _load(self, session_id: str) -> Session:
         if session_id not in self._actors:
             loaded = await self._log.load(session_id)
-            if loaded is None:
-                raise KeyError(session_id)
+            if loaded is None or session_id in self._deleted:
+                raise NoSuchSession
             if self._context.forgetful:
                 loaded = ended_with_program(loaded)
             # Another caller may have opened it during the read: the first actor owns the session.
@@ -198,9 +204,10 @@ class Engine:
         this one was never stored and another program has stored one of the same worker in between.
 
         Raises:
+            NoSuchSession: it was deleted.
             ApiError, LedgerError
         """
-        actor = self._actors[session_id]
+        actor = self.actor(session_id)
         worker_id = actor.session.worker_id
         if worker_id is not None and not actor.running:
             deps = self._deps.run_deps
@@ -209,18 +216,31 @@ class Engine:
             session = await actor.adopt(body)
             if session.session_id != session_id:
                 await self.open(session.session_id)
-                await self._actors[session.session_id].take_reading(worker_id, body)
-                return self.session(session.session_id)
+                holder = self.actor(session.session_id)
+                await holder.take_reading(worker_id, body)
+                return holder.session
         return actor.session
 
-    async def forget(self, session_id: str) -> None:
-        """Close a session that was deleted: nothing is sent or read for it any more."""
-        actor = self._actors[session_id]
-        actor.inbox.close()
-        actor.stop()
-        await actor.settled()
-        # It may have been open for a reading alone.
-        self._actors.pop(session_id, None)
+    async def delete(self, session_id: str, remove: Callable[[], Awaitable[None]]) -> None:
+        """Close an open session for good, then `remove` it from the history.
+
+        Nothing is sent or read for it from now on, and until it is removed nobody can open it. What `remove`
+        raises leaves it in the history, from where it can be opened again.
+
+        Raises:
+            NoSuchSession: it is not open here.
+        """
+        actor = self.actor(session_id)
+        self._deleted.add(session_id)
+        try:
+            del self._actors[session_id]
+            self._only_read.discard(session_id)
+            actor.inbox.close("The session was deleted.")
+            actor.stop()
+            await actor.settled()
+            await remove()
+        finally:
+            self._deleted.discard(session_id)
 
     # -- after a crash -----------------------------------------------------------
     async def recover(self) -> list[str]:
@@ -234,7 +254,7 @@ class Engine:
         unsettled = await self._unsettled()
         for session_id, requests in unsettled.items():
             await self.open(session_id)
-            await self._actors[session_id].recover(requests, watch=True)
+            await self.actor(session_id).recover(requests, watch=True)
         return list(unsettled)
 
     async def settle_open_turns(self, seconds: float, *, everything: bool = False) -> list[Session]:
@@ -270,7 +290,7 @@ class Engine:
     async def _settle_left(self, read: dict[str, Session], *, patient: bool) -> None:
         """Settle the turns that programs left open when they ended."""
         for session_id, requests in (await self._unsettled()).items():
-            with suppress(Busy):
+            with suppress(Busy, NoSuchSession):
                 async with self._opened_to_read(session_id, read) as actor:
                     if await actor.recover(requests, watch=False):
                         await self._refresh(actor, patient=patient)
@@ -281,7 +301,7 @@ class Engine:
         now_ms = self._deps.run_deps.clock.now_ms()
         # Before the reading: one that takes all of the time is not the first again.
         await self._log.note_late_read(session_id, now_ms, answered=False)
-        with suppress(Busy):
+        with suppress(Busy, NoSuchSession):
             async with self._opened_to_read(session_id, read) as actor:
                 if await self._refresh(actor, patient=patient):
                     await self._log.note_late_read(session_id, now_ms, answered=True)
@@ -327,7 +347,7 @@ class Engine:
         """A session that is followed; closed at the end, at rest, if nobody else opened it.
 
         Raises:
-            Busy: it was deleted.
+            NoSuchSession: it was deleted.
             LedgerError
         """
         async with self._opened_to_read(session_id, {}) as actor:
@@ -345,16 +365,16 @@ class Engine:
         """A session for a reading, then in `read`. If nobody opened it, the last reader closes it, at rest.
 
         Raises:
-            Busy: it was deleted in the meantime.
+            NoSuchSession: it was deleted in the meantime.
             LedgerError
         """
         if session_id not in self._actors:
             self._only_read.add(session_id)
         try:
             await self._load(session_id)
-        except KeyError:
+        except NoSuchSession:
             self._only_read.discard(session_id)
-            raise Busy("The session was deleted.") from None
+            raise
         actor = self._actors[session_id]
         read[session_id] = actor.session
         self._readers[session_id] += 1
@@ -387,9 +407,9 @@ class Engine:
         offers = self._deps.offers
         for session_id, turn_request in [] if offers is None else await offers.take():
             # A session that was deleted in the meantime took its messages with it.
-            with suppress(KeyError):
+            with suppress(NoSuchSession):
                 await self.open(session_id)
-                await self._actors[session_id].take(turn_request)
+                await self.actor(session_id).take(turn_request)
 
     # -- closing -----------------------------------------------------------------
     async def aclose(self) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.engine.tasks import start
 
 T = TypeVar("T")
+QUITTING: Final = "handinger-tui is quitting."
 
 
 class Busy(HandingerError):
@@ -29,7 +30,8 @@ class Inbox:
         self._failed = failed
         self._requests: deque[tuple[Callable[[], Awaitable[Any]], asyncio.Future[Any]]] = deque()
         self._worker: asyncio.Task[None] | None = None
-        self._closed = False
+        self._closed_because = ""
+        """Why new requests are refused; "" while they are not."""
         self.idle = asyncio.Event()
         """Set while no request waits or is being handled."""
         self.idle.set()
@@ -40,8 +42,8 @@ class Inbox:
         Raises:
             Busy: the inbox is closed.
         """
-        if self._closed:
-            raise Busy("handinger-tui is quitting. Nothing was sent.")
+        if self._closed_because:
+            raise Busy(f"{self._closed_because} Nothing was sent.")
         return await self._add(handle)
 
     def post(self, handle: Callable[[], Awaitable[None]]) -> None:
@@ -55,9 +57,9 @@ class Inbox:
 
         self._add(guarded)
 
-    def close(self) -> None:
+    def close(self, why: str = QUITTING) -> None:
         """Refuse every new request."""
-        self._closed = True
+        self._closed_because = why
 
     def _add(self, handle: Callable[[], Awaitable[T]]) -> asyncio.Future[T]:
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()

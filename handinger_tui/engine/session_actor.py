@@ -227,6 +227,17 @@ class SessionActor:
         return self.runs.record is not None
 
     @property
+    def queued(self) -> tuple[Turn, ...]:
+        """The turns that wait in the queue, the next one to send first."""
+        turns = {turn.turn_id: turn for turn in self.session.turns} if self.queue.ids else {}
+        return tuple(turns[turn_id] for turn_id in self.queue.ids if turn_id in turns)
+
+    @property
+    def hold(self) -> Hold | None:
+        """What holds the queue; None also while nothing waits in it."""
+        return self.queue.hold if self.queue.ids else None
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing is under way, waits, or is left running."""
         is_idle = self.inbox.idle.is_set() and not (self.running or self.queue.ids)

@@ -163,7 +163,7 @@ class PlainCommands:
         if argument:
             await limit(context, argument)
             return
-        gauges = await context.controller.actor(context.controller.session_id).recount()
+        gauges = await context.controller.shown.recount()
         for gauge in gauges:
             self._out.tell("limit", f"{gauge.limit.scope.limit}: {', '.join(gauge.amounts)}")
         no_limits = "" if gauges else "There are no limits. "
@@ -175,12 +175,13 @@ class PlainCommands:
     # -- the next message ------------------------------------------------------------------
     async def _queue(self, context: CommandContext, argument: str) -> None:
         controller, (action, _, name) = context.controller, argument.lower().partition(" ")
-        queue = controller.queue_of(controller.session_id)
+        actor = controller.shown
+        queue = actor.queued
         number = number_in(name.strip(), len(queue))
         if action == "send":
             await self._talk.send_queued()
         elif action == "drop" and number is not None:
-            text = await controller.actor(controller.session_id).withdraw(queue[number - 1].turn_id)
+            text = await actor.withdraw(queue[number - 1].turn_id)
             await controller.connection.history.keep_unsent([text])
             self._talk.unsent = text
             self._out.tell("note", "Withdrawn. /send sends it.")
@@ -189,8 +190,7 @@ class PlainCommands:
         else:
             for at, turn in enumerate(queue, 1):
                 self._out.put(line(f"queued {at}", clean_line(turn.request.prompt, 200)))
-            hold = controller.hold_of(controller.session_id)
-            held = "" if hold is None else "The queue is held. /queue send sends it. "
+            held = "" if actor.hold is None else "The queue is held. /queue send sends it. "
             self._out.tell("queue", f"{held}{len(queue)} queued.")
 
     async def _send(self, _context: CommandContext, _argument: str) -> None:

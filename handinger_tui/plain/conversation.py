@@ -55,6 +55,7 @@ from handinger_tui.ui.widgets.status_text import ended_words, left_running_words
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.ports import AppOptions
 
 TELL_EVERY_S: Final = 0.1
@@ -270,8 +271,10 @@ class Conversation:
 
     async def _wait_for_answers(self) -> None:
         """The last line of a script is a message as any other: it leaves, and is answered."""
-        for session in self.controller.opened_sessions:
-            await self.controller.actor(session.session_id).settled()
+        # All of them now: one that is only followed is closed at its end.
+        opened = [self.controller.actor(session.session_id) for session in self.controller.opened_sessions]
+        for actor in opened:
+            await actor.settled()
         await self._tell()
 
     def _begin(self, work: Coroutine[Any, Any, object]) -> None:
@@ -352,7 +355,7 @@ class Conversation:
         controller = self.controller
         if not controller.session_id:
             return
-        state = controller.state_of(controller.session_id)
+        state = controller.shown.gate.state
         offer = enter(PromptState(Typed.MESSAGE, state))
         cost = ""
         if offer.sends and not offer.asks:
@@ -387,7 +390,7 @@ class Conversation:
             await self.send(pasted, is_pasted=True)
         elif isinstance(typed, Empty):
             # Free, as in the app: nothing is sent by it.
-            await self.controller.watch_unwatched(self.controller.session_id)
+            await self.controller.watch_unwatched(self.controller.shown)
         elif entered.is_early:
             self._out.tell("note", TOO_EARLY)
             await self._keep(typed.text)
@@ -412,7 +415,8 @@ class Conversation:
         Raises:
             HandingerError: it was not sent.
         """
-        message, place, offered = self._message, self.controller.place(), self._offered
+        message, actor, offered = self._message, self.controller.shown, self._offered
+        place = self.controller.place(actor)
         ids: list[str] = []
 
         async def send(policy: StartPolicy) -> None:
@@ -421,7 +425,7 @@ class Conversation:
             ids.append(await place.send(policy, *ready, lineage=message.lineage, offer=offered))
 
         try:
-            agreed = await self._may_send_again(text) and await self._start_turn(place.session_id, send)
+            agreed = await self._may_send_again(text) and await self._start_turn(actor, send)
         except (HandingerError, asyncio.CancelledError):
             await self._keep(text)
             raise
@@ -431,13 +435,15 @@ class Conversation:
             return
         message.begin_next()
         self.unsaved_texts = [one for one in self.unsaved_texts if one != text]
-        self._say_queued(place.session_id, ids[-1])
+        self._say_queued(actor, ids[-1])
 
-    async def _start_turn(self, session_id: str, send: Callable[[StartPolicy], Awaitable[object]]) -> bool:
+    async def _start_turn(
+        self, actor: SessionActor, send: Callable[[StartPolicy], Awaitable[object]]
+    ) -> bool:
         async def agree(yes: str, body: str) -> bool:
             return await self._front.confirm(f"{yes}?", body, yes=yes, no="Do not send")
 
-        return await self.controller.start_turn(session_id, send, agree, self._refuse)
+        return await self.controller.start_turn(actor, send, agree, self._refuse)
 
     async def _refuse(self, gauge: Any) -> bool:
         """Say which limit is reached: it is raised by a command, never in passing."""
@@ -450,30 +456,29 @@ class Conversation:
             return True
         return await self._front.confirm("Send again?", MAY_RUN_TWICE, yes="Send again", no="Do not send")
 
-    def _say_queued(self, session_id: str, turn_id: str) -> None:
-        queue, hold = self.controller.queue_of(session_id), self.controller.hold_of(session_id)
-        if all(turn.turn_id != turn_id for turn in queue):
+    def _say_queued(self, actor: SessionActor, turn_id: str) -> None:
+        ids = actor.queue.ids
+        if turn_id not in ids:
             return
-        is_held = hold is not None or self.controller.state_of(session_id).busy
-        words = f"{until_sent(len(queue))}: /queue" if is_held else waiting_words(len(queue))
+        is_held = actor.hold is not None or actor.gate.state.busy
+        words = f"{until_sent(len(ids))}: /queue" if is_held else waiting_words(len(ids))
         self._out.tell("queued", f"{words}.")
 
-    async def _send_again(self, session_id: str, turn: Turn, budget: str, lineage: Lineage) -> bool:
+    async def _send_again(self, actor: SessionActor, turn: Turn, budget: str, lineage: Lineage) -> bool:
         """Send the message of an earlier turn once more; the question about it was answered with yes."""
-        request, place = turn.request, replace(self.controller.place(session_id), budget=budget)
+        request, place = turn.request, replace(self.controller.place(actor), budget=budget)
         is_sent = await self._start_turn(
-            session_id,
+            actor,
             lambda start: place.send(start, request.prompt, request.attachments, lineage=lineage),
         )
         if is_sent:
-            self._say_queued(session_id, place.actor.session.turns[-1].turn_id)
+            self._say_queued(actor, actor.session.turns[-1].turn_id)
         return is_sent
 
     async def send_queued(self) -> None:
         """Send what is held in the queue, after a question. Raises LedgerError."""
-        controller, session_id = self.controller, self.controller.session_id
-        queue, hold = controller.queue_of(session_id), controller.hold_of(session_id)
-        actor = controller.actor(session_id)
+        controller, actor = self.controller, self.controller.shown
+        queue, hold = actor.queued, actor.hold
         if hold is None:
             self._out.tell("note", waiting_words(len(queue)) + "." if queue else "The queue is empty.")
             return
@@ -544,7 +549,7 @@ class Conversation:
         controller = self.controller
         unsent = controller.show(session_id)
         self._finished.ended(controller.session)
-        session, queue = controller.session, controller.queue_of(session_id)
+        session, queue = controller.session, controller.shown.queued
         turns = shown_turns(session, queue).turns
         self._hint = ""
         title = f"“{clean_line(session.title, 60)}”" if session.title else "untitled"
@@ -599,7 +604,7 @@ class Conversation:
         self._show(initial.session_id)
         if initial.problem is not None:
             raise initial.problem
-        await controller.watch_unwatched(initial.session_id)
+        await controller.watch_unwatched(controller.shown)
         if options.opening is Opening.PICKER:
             await self._commands.run(self.context, "sessions", "")
         await self._message.add(options.attachments)
@@ -611,7 +616,7 @@ class Conversation:
 
     # -- what happens ------------------------------------------------------------------------
     def _note_change(self, session_id: str) -> None:
-        session = self.controller.engine.session(session_id)
+        session = self.controller.actor(session_id).session
         ended = self._finished.ended(session)
         # Whoever checks a session reports its end.
         if session_id not in self.controller.checking:
@@ -641,7 +646,7 @@ class Conversation:
                 await controller.connection.history.mark_unread(session.session_id)
         if not session_id:
             return
-        shown = shown_turns(controller.session, controller.queue_of(session_id))
+        shown = shown_turns(controller.session, controller.shown.queued)
         for number, turn in enumerate(shown.turns, 1):
             before = self._spoken.get(turn.turn_id, Spoken())
             is_recent = recounts and number > len(shown.turns) - RECENT
@@ -663,7 +668,7 @@ class Conversation:
             await self._ready()
 
     def _tell_limits(self, session_id: str) -> None:
-        gauges = self.controller.actor(session_id).gauges
+        gauges = self.controller.shown.gauges
         for gauge in self.controller.warned.take_new(session_id, gauges):
             self._out.tell("limit", gauge.warning)
             self._hooks.limit(gauge.part)
@@ -685,8 +690,7 @@ class Conversation:
             # An unreadable history is reported where it is needed, not once a second.
             with suppress(LedgerError):
                 await self._take_news()
-            session = self.controller.session
-            shown = shown_turns(session, self.controller.queue_of(session.session_id))
+            shown = shown_turns(self.controller.session, self.controller.shown.queued)
             for number, turn in enumerate(shown.turns, 1):
                 if turn.live and turn.turn_id in self._spoken:
                     spoken, lines = heartbeat(self._spoken[turn.turn_id], shown, turn, number, self._now_ms())
@@ -703,6 +707,6 @@ class Conversation:
         if await connection.charges.news(connection.limits.today()) is None:
             return
         await controller.engine.take_offers()
-        await controller.actor(controller.session_id).recount()
+        await controller.shown.recount()
         self._recounts = True
         self._changed.set()

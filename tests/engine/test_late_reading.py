@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.core.errors import Refused, ServerFault
+from handinger_tui.core.errors import NoSuchSession, Refused, ServerFault
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.stream import Frame, Framing, Marker, RawFrame
@@ -198,7 +198,7 @@ async def test_some_workers_are_read_at_once_and_their_sessions_are_closed_again
     assert log.tried[:2] == [("ses_0", False), ("ses_0", True)]
     # That on the screen stays.
     assert engine.session("ses_0") is not shown
-    with pytest.raises(KeyError):
+    with pytest.raises(NoSuchSession):
         engine.session("ses_1")
 
 
@@ -228,9 +228,12 @@ async def test_a_session_is_deleted_while_it_is_read() -> None:
     engine = Engine(api, log, FakeClock(), FakeIds(), LATE, context=ServiceContext(PLACE))
     deleting: list[asyncio.Task[None]] = []
 
+    async def remove() -> None:
+        log.sessions.clear()
+
     def delete(session_id: str) -> None:
         unsubscribe()
-        deleting.append(asyncio.ensure_future(engine.forget(session_id)))
+        deleting.append(asyncio.ensure_future(engine.delete(session_id, remove)))
 
     unsubscribe = engine.subscribe(delete)
     await engine.settle_open_turns(5)

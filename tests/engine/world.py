@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
-from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.errors import HandingerError, NoSuchSession
 from handinger_tui.core.turns.turn import StartPolicy, Turn, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.ports import RetryPolicy
@@ -190,7 +190,7 @@ class World:
     def _held(self, session_id: str) -> tuple[str, ...]:
         try:
             queue = self.engine.actor(session_id).queue
-        except KeyError:
+        except NoSuchSession:
             # After a crash it is not open yet.
             return ()
         return queue.ids if queue.hold is not None else ()

@@ -195,7 +195,7 @@ class App(Front):
     async def queue(self, text: str) -> None:
         await self.enter(text)
         controller = self.app.work.controller
-        await self._until(lambda: bool(controller.queue_of(controller.session_id)))
+        await self._until(lambda: bool(controller.shown.queued))
 
     async def leave(self) -> None:
         await self.program.aclose()

@@ -151,7 +151,7 @@ class Person:
         controller = self.app.work.controller
         if not (controller.connected and controller.session_id):
             return []
-        return [mark_of(turn.request.prompt) for turn in controller.queue_of(controller.session_id)]
+        return [mark_of(turn.request.prompt) for turn in controller.shown.queued]
 
     def says(self) -> tuple[bool, set[str]]:
         """Whether nothing is under way, and the messages that are held in sight of the person."""
@@ -163,8 +163,8 @@ class Person:
         for session in controller.opened_sessions:
             actor = controller.engine.actor(session.session_id)
             quiet = quiet and actor.inbox.idle.is_set()
-            if controller.hold_of(session.session_id) is not None:
-                held.update(mark_of(one.request.prompt) for one in controller.queue_of(session.session_id))
+            if actor.hold is not None:
+                held.update(mark_of(one.request.prompt) for one in actor.queued)
         return quiet, held
 
     # -- what a person does ------------------------------------------------------------
@@ -363,9 +363,8 @@ class Person:
         named = [one for one in controller.opened_sessions if one.turns and f"“{one.title}”" in words]
         if len(named) != 1:
             return None, False
-        session_id = named[0].session_id
-        queued = [mark_of(turn.request.prompt) for turn in controller.queue_of(session_id)]
-        return queued, controller.engine.actor(session_id).running
+        actor = controller.actor(named[0].session_id)
+        return [mark_of(turn.request.prompt) for turn in actor.queued], actor.running
 
     async def answer(self) -> None:
         """Answer a question with an amount, or with its default."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from handinger_tui.core.amounts import Unit
-from handinger_tui.core.errors import ApiError, HandingerError
+from handinger_tui.core.errors import ApiError, HandingerError, NoSuchSession
 from handinger_tui.core.export.exporters import session_json
 from handinger_tui.core.export.session_document import Contents
 from handinger_tui.core.export.session_file import read_session
@@ -380,7 +380,7 @@ class Life:
     async def _session(self, program: Program, session_id: str) -> SessionActor | None:
         try:
             session = await program.engine.open(session_id)
-        except KeyError:
+        except NoSuchSession:
             return None
         actor = program.engine.actor(session.session_id)
         if self.random.random() < 0.5 and session.worker_id is not None:
@@ -487,7 +487,7 @@ class Life:
         """Everything is over; then a new program reads what is due, as often as it says that something is."""
         for program in self.programs:
             for session_id in self.session_ids:
-                with suppress(KeyError):
+                with suppress(NoSuchSession):
                     await program.engine.actor(session_id).settled()
         for program in self.programs:
             if not program.in_app:

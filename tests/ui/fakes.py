@@ -503,12 +503,12 @@ class Desktop:
     @property
     def queued(self) -> tuple[Turn, ...]:
         """The queued turns of the session on the screen."""
-        return self.work.controller.queue_of(self.work.controller.session_id)
+        return self.work.controller.shown.queued
 
     @property
     def hold(self) -> Hold | None:
         """The reason why they are held."""
-        return self.work.controller.hold_of(self.work.controller.session_id)
+        return self.work.controller.shown.hold
 
     def text(self) -> str:
         """The screen as a terminal would show it."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.evidence import Source
     from handinger_tui.core.prompts import Draft
     from handinger_tui.core.turns.turn import Lineage, Turn
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.front import Front
     from handinger_tui.ui.panels.file_actions import FileActions
     from handinger_tui.ui.ports import AppOptions
@@ -263,8 +264,8 @@ class CommandContext(Struct, frozen=True):
     switcher: Switcher
     view: View
     files: FileActions
-    send_again: Callable[[str, Turn, str, Lineage], Awaitable[bool]]
-    """Send the message of a turn again: session id, turn, budget, lineage. False: it was not sent."""
+    send_again: Callable[[SessionActor, Turn, str, Lineage], Awaitable[bool]]
+    """Send the message of a turn of a session again: its budget and lineage. False: it was not sent."""
     now_ms: Callable[[], int]
 
     @property

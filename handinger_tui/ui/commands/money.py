@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.core.money.report import Report
     from handinger_tui.core.turns.turn import Turn
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.front import Front
     from handinger_tui.ui.sessions.controller import SessionController
 
@@ -75,7 +76,7 @@ NOT_REACHED: Final = "This limit no longer holds the queue. Nothing was changed 
 async def raise_limit(
     controller: SessionController,
     interaction: Front,
-    session_id: str,
+    actor: SessionActor,
     gauge: Gauge,
     *,
     sending: bool,
@@ -91,16 +92,15 @@ async def raise_limit(
     from handinger_tui.ui.spending.limit_dialogs import RaiseLimit  # 10 ms, and few limits are reached
 
     store, limit = controller.connection.limits, gauge.limit
-    controller.warned.mark_shown(session_id, gauge)
+    controller.warned.mark_shown(actor.session.session_id, gauge)
     question = RaiseLimit(gauge, sending=sending, simulated=store.simulated, about=about)
-    actor = controller.actor(session_id)
 
     def words() -> str | Moot:
         # Another program may have changed the limit since the question: this amount would overwrite it.
         of_scope = [one.limit for one in actor.gauges if one.limit.scope is limit.scope]
         if any(one.unit is limit.unit and one.amount != limit.amount for one in of_scope):
             return Moot(LIMIT_CHANGED)
-        hold = controller.hold_of(session_id)
+        hold = actor.hold
         is_reached = sending or (hold is not None and hold.reason is HoldReason.LIMIT)
         return "" if is_reached else Moot(NOT_REACHED)
 
@@ -108,7 +108,7 @@ async def raise_limit(
     amount: Decimal | None = await interaction.ask(question)
     if amount is None:
         return False
-    await store.set_limit(controller.session_of(session_id), limit.scope, limit.unit, amount)
+    await store.set_limit(actor.session, limit.scope, limit.unit, amount)
     return True
 
 
@@ -117,7 +117,8 @@ async def reading(context: CommandContext, argument: str) -> None:
     from handinger_tui.core.money.basis_text import BASIS_CHOICES, basis_lines  # no money before it is asked
 
     controller, interaction, word = context.controller, context.interaction, argument.lower()
-    session = controller.session
+    actor = controller.shown
+    session = actor.session
     worker_id = session.newest_worker
     if worker_id is None:
         interaction.say(f"No {session.kind} yet.", "warning")
@@ -135,7 +136,7 @@ async def reading(context: CommandContext, argument: str) -> None:
             session.base_url, worker_id, BASIS_CHOICES[word].stored, context.now_ms()
         )
         # The session reads what was decided about its worker when its costs are counted.
-        await controller.actor(session.session_id).recount()
+        await actor.recount()
         interaction.say(BASIS_CHOICES[word].answer)
 
 

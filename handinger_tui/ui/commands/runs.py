@@ -81,8 +81,9 @@ async def _add(context: CommandContext, worker: str) -> str | None:
     controller = context.controller
     worker_id = controller.connection.target_in(worker)
     session_id = await controller.adopt(await controller.open_worker(worker_id))
-    await controller.watch_unwatched(session_id)
-    return session_id if controller.session_of(session_id).turns else None
+    actor = controller.actor(session_id)
+    await controller.watch_unwatched(actor)
+    return session_id if actor.session.turns else None
 
 
 async def _peek(context: CommandContext, run: SessionRun) -> None:
@@ -90,7 +91,7 @@ async def _peek(context: CommandContext, run: SessionRun) -> None:
     from handinger_tui.core.export.result import money_words  # no money before the first turn
 
     controller = context.controller
-    session = controller.session_of(await controller.open(run.session_id))
+    session = controller.actor(await controller.open(run.session_id)).session
     turn = newest_shown(session)
     lines = [] if turn is None else clean(turn.answer).strip().splitlines()[-PEEKED_LINES:]
     receipt = "" if turn is None else money_words(session, turn)["receipt"]
@@ -104,7 +105,7 @@ async def _watch(context: CommandContext, run: SessionRun) -> str | None:
     actor = controller.actor(await controller.open(run.session_id))
     if actor.running:
         return "You stopped watching it." if await stop_watching(context, actor) else None
-    is_watched = await controller.watch_unwatched(run.session_id)
+    is_watched = await controller.watch_unwatched(actor)
     return "You are watching it now." if is_watched else "Nothing runs there that can be watched."
 
 

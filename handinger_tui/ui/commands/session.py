@@ -88,9 +88,9 @@ async def attach(context: CommandContext, argument: str) -> None:
         await _attach_worker(context, target_in(argument.split(maxsplit=1)[0]))
         return
     controller, say = context.controller, context.interaction.say
-    session = controller.session
+    actor = controller.shown
+    session = actor.session
     session_id, sent = session.session_id, session.sent
-    actor = controller.actor(session_id)
     if actor.running:
         say("You are already watching this worker.")
     elif session.worker_id is None:
@@ -103,7 +103,7 @@ async def attach(context: CommandContext, argument: str) -> None:
             written.replace_text("")
             written.attachments.clear()
         await actor.watch()
-    elif not await controller.watch_unwatched(session_id):
+    elif not await controller.watch_unwatched(actor):
         holder = await controller.adopt(session_id)
         if holder != session_id and controller.session_id == session_id:
             await context.switcher.open(holder)
@@ -119,13 +119,13 @@ async def _attach_worker(context: CommandContext, worker_id: str) -> None:
 
     session_id = await context.switcher.switch(read, f"Attaching {clean_line(worker_id, 40)}…")
     if session_id:
-        await controller.watch_unwatched(session_id)
+        await controller.watch_unwatched(controller.actor(session_id))
 
 
 async def detach(context: CommandContext, _argument: str) -> None:
     """Stop watching, after a question that explains the consequences."""
     controller = context.controller
-    actor = controller.actor(controller.session.session_id)
+    actor = controller.shown
     if not actor.running:
         context.interaction.say("Nothing is running in this session.")
     elif controller.connection.replay is not None:
@@ -143,7 +143,7 @@ async def stop_watching(context: CommandContext, actor: SessionActor) -> bool:
     def words() -> str | Moot:
         if actor.runs.turn_id != watched:
             return Moot(TURN_ENDED)
-        waiting = len(controller.queue_of(actor.session.session_id))
+        waiting = len(actor.queue.ids)
         return f"{body}\n\n{until_sent(waiting)}." if waiting else body
 
     other = actor.session.session_id != controller.session_id
@@ -211,11 +211,11 @@ async def project(context: CommandContext, argument: str) -> None:
         SettingsError: the text cannot name a project.
         LedgerError
     """
-    controller, session_id = context.controller, context.controller.session_id
+    controller, actor = context.controller, context.controller.shown
     if argument:
         name = None if argument.lower() in _NO_PROJECT else tag_name(argument)
-        await controller.set_project(session_id, name)
-    labels = await controller.connection.history.labels(session_id)
+        await controller.set_project(actor, name)
+    labels = await controller.connection.history.labels(actor.session.session_id)
     if not labels.project:
         context.interaction.say("This session has no project. To set one, use /project NAME.")
     elif argument.lower() in _NO_PROJECT:
@@ -340,7 +340,8 @@ async def retry(context: CommandContext, argument: str) -> None:
 async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
     """Send a message again at a budget, if the person agrees to its price."""
     controller, interaction = context.controller, context.interaction
-    session = controller.session
+    actor = controller.shown
+    session = actor.session
     if turn.live or turn.status is TurnStatus.RUNNING:
         interaction.say("The worker is still working on this message. Nothing was sent.", "warning")
         return
@@ -350,14 +351,13 @@ async def retry_turn(context: CommandContext, turn: Turn, budget: str) -> None:
         f"“{clean_line(turn.request.prompt, 200)}”\n\n{first} "
         f"Trying again costs as much as a new message. Budget {budget}: {usual}."
     )
-    actor = controller.actor(session.session_id)
 
     def words() -> str:
         return f"{body}\n\n{WILL_BE_QUEUED}" if actor.running else body
 
     if await interaction.confirm("Try again?", words, yes="Send again", no="Cancel"):
         lineage = _lineage(session, turn, LineageKind.RETRY)
-        await context.send_again(session.session_id, turn, budget, lineage)
+        await context.send_again(actor, turn, budget, lineage)
 
 
 # -- fork ---------------------------------------------------------------------------------
@@ -371,12 +371,11 @@ async def fork(context: CommandContext, argument: str) -> None:
 async def fork_turn(context: CommandContext, turn: Turn) -> None:
     """Show a new session whose prompt holds the conversation so far as a folded text; nothing is sent."""
     controller = context.controller
-    session = controller.session
+    session, title = controller.session, controller.title(controller.shown)
     text = fork_text(session, turn)
     if not text:
         context.interaction.say("Nothing to continue. Press ^N to start a new session.", "warning")
         return
-    title = controller.title(session.session_id)
     if await context.switcher.begin(title=f"Fork of {title}"):
         context.message.carry(text, _lineage(session, turn, LineageKind.FORK, title=title))
         context.interaction.say("Carried over as text only: no files, no worker memory.")

@@ -44,11 +44,11 @@ class DataScreen(Page):
     def __init__(self, controller: SessionController, datasets: Sequence[Dataset], index: int) -> None:
         super().__init__()
         self._controller = controller
-        self._session_id = controller.session_id
-        """While this page is open, another session may come to the work screen."""
+        self._actor = controller.shown
+        """While this page is open, another session may come to the work screen, and this one be deleted."""
         self._datasets = datasets
         self._index = index
-        self._turns: tuple[Turn, ...] = controller.session.turns
+        self._turns: tuple[Turn, ...] = self._actor.session.turns
         self._is_stale = False
         """Whether the dataset has changed since it was shown."""
         self._table: tuple[str, Json] | None = None
@@ -122,7 +122,7 @@ class DataScreen(Page):
 
     def _check_changes(self) -> None:
         """Update the count and the stale mark; the dataset that is shown stays as it is."""
-        session, dataset = self._controller.session_of(self._session_id), self.dataset
+        session, dataset = self._actor.session, self.dataset
         if session.turns == self._turns:
             return
         self._turns = session.turns
@@ -144,7 +144,7 @@ class DataScreen(Page):
 
     def action_reload(self) -> None:
         """Show the present state of the dataset."""
-        datasets = datasets_of(self._controller.session_of(self._session_id))
+        datasets = datasets_of(self._actor.session)
         index = _index_of(datasets, self.dataset)
         if index is not None:
             self._datasets, self._index = datasets, index

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.acts import Hold, SessionState
-from handinger_tui.core.errors import HandingerError, NoHistory
+from handinger_tui.core.errors import HandingerError, NoHistory, NoSuchSession
 from handinger_tui.core.money.limits import Gauge, LimitNotices, LimitReached
 from handinger_tui.core.prompts import Draft, draft_of_request
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL
-from handinger_tui.core.turns.turn import StartPolicy, Turn, TurnStatus
-from handinger_tui.ui.sessions.drafts import DraftStore
+from handinger_tui.core.turns.turn import StartPolicy, TurnStatus
+from handinger_tui.ui.sessions.drafts import DraftStore, draft_name
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
@@ -40,10 +39,6 @@ class StillConnecting(HandingerError):
         super().__init__("Still connecting.", "Your text is kept.")
 
 
-class NoSuchSession(HandingerError):
-    """No session matches, or more than one does."""
-
-
 NO_HISTORY: Final = (
     "This conversation will not be saved: neither the answers nor what they cost. "
     "Limits cannot be checked, and after a crash there is no record of what was sent."
@@ -53,10 +48,14 @@ NO_HISTORY: Final = (
 class Place(Struct, frozen=True):
     """Where a message goes that is entered now, and at which budget."""
 
-    session_id: str
     actor: SessionActor
     draft_name: str
     budget: str
+
+    @property
+    def session_id(self) -> str:
+        """The id of the session."""
+        return self.actor.session.session_id
 
     async def send(
         self,
@@ -82,8 +81,9 @@ class Place(Struct, frozen=True):
 class SessionController:
     """Operations on sessions and on the one on the screen. Switching sessions cancels nothing.
 
-    Code that awaits keeps the id of its own session and does not read `session_id` again, because
-    another session may be on the screen by then.
+    Code that awaits keeps the actor of its own session and does not read `session_id` again, because
+    another session may be on the screen by then. Its own may be deleted by then, unless it is on the screen:
+    the actor keeps the last value and refuses requests, while asking for it by its id raises NoSuchSession.
     """
 
     def __init__(self, budget: str) -> None:
@@ -166,44 +166,40 @@ class SessionController:
         return self.connection.engine
 
     def actor(self, session_id: str) -> SessionActor:
-        """The owner of a session that was opened here. Raises StillConnecting."""
+        """The owner of a session that is open here. Raises NoSuchSession if it was deleted."""
         return self.engine.actor(session_id)
 
-    def place(self, session_id: str = "") -> Place:
-        """Where a message goes now: to the session on the screen, or to the one with this id.
-
-        Raises:
-            StillConnecting
-        """
-        session_id = session_id or self.session_id
-        budget = self._budgets.get(session_id, self._default_budget)
-        return Place(session_id, self.actor(session_id), self.drafts.name_of(session_id), budget)
+    def place(self, actor: SessionActor) -> Place:
+        """Where a message to a session goes now."""
+        budget = self._budgets.get(actor.session.session_id, self._default_budget)
+        return Place(actor, draft_name(actor.session), budget)
 
     # -- the state of sessions -----------------------------------------------------------
     @property
-    def session(self) -> Session:
-        """The present state of the session on the screen.
+    def shown(self) -> SessionActor:
+        """The owner of the session on the screen, which is never deleted.
 
         Raises:
             StillConnecting: there is none yet.
         """
         if not self.session_id:
             raise StillConnecting
-        return self.session_of(self.session_id)
+        return self.actor(self.session_id)
 
-    def session_of(self, session_id: str) -> Session:
-        """The present state of a session that was opened here.
+    @property
+    def session(self) -> Session:
+        """The present state of the session on the screen. Raises StillConnecting."""
+        return self.session_of(self.shown)
 
-        Raises:
-            KeyError: it was not opened.
-        """
-        session = self.engine.session(session_id)
-        title = self.titles.get(session_id)
+    def session_of(self, actor: SessionActor) -> Session:
+        """The present state of a session, the last one if it was deleted."""
+        session = actor.session
+        title = self.titles.get(session.session_id)
         return session if title is None else replace(session, title=title)
 
-    def title(self, session_id: str) -> str:
+    def title(self, actor: SessionActor) -> str:
         """The title of a session, cleaned and at most 60 characters long."""
-        return clean_line(self.session_of(session_id).title, 60) or "New session"
+        return clean_line(self.session_of(actor).title, 60) or "New session"
 
     def belongs_here(self, session: Session) -> bool:
         """Whether the session belongs to the connected service."""
@@ -212,24 +208,7 @@ class SessionController:
     @property
     def running(self) -> bool:
         """Whether a turn of the session on the screen is being sent or watched. A waiting queue is not."""
-        return bool(self.session_id) and self.actor(self.session_id).running
-
-    def queue_of(self, session_id: str) -> tuple[Turn, ...]:
-        """The queued turns of a session, the next one to send first."""
-        actor = self.actor(session_id)
-        if not (ids := actor.queue.ids):
-            return ()
-        turns = {turn.turn_id: turn for turn in actor.session.turns}
-        return tuple(turns[turn_id] for turn_id in ids if turn_id in turns)
-
-    def state_of(self, session_id: str) -> SessionState:
-        """What decides what an act in a session sends."""
-        return self.actor(session_id).gate.state
-
-    def hold_of(self, session_id: str) -> Hold | None:
-        """The hold on the queue of a session; None also when the queue is empty."""
-        queue = self.actor(session_id).queue
-        return queue.hold if queue.ids else None
+        return bool(self.session_id) and self.shown.running
 
     @property
     def opened_sessions(self) -> list[Session]:
@@ -242,7 +221,7 @@ class SessionController:
 
         Of the new ones without a turn only the newest: they share one draft.
         """
-        fresh = [one for one in self._shown_ids if not self.engine.session(one).turns]
+        fresh = [one for one in self._shown_ids if not self.actor(one).session.turns]
         return [one for one in self._shown_ids if one not in fresh[:-1] or one == self.session_id]
 
     @property
@@ -306,7 +285,7 @@ class SessionController:
         """
         recovered = await self.engine.recover()
         self._recovered.update(recovered)
-        newest = (self.engine.session(session_id).current for session_id in recovered)
+        newest = (self.actor(session_id).session.current for session_id in recovered)
         self.drafts.stored_texts.update(
             turn.request.prompt.strip()
             for turn in newest
@@ -323,7 +302,7 @@ class SessionController:
         """
         try:
             await self.engine.open(session_id)
-        except KeyError:
+        except NoSuchSession:
             raise NoSuchSession("Session not found.", "Press Ctrl+S to list the sessions.") from None
         return session_id
 
@@ -360,7 +339,7 @@ class SessionController:
         stored = await self.connection.runs.board(everything=everything, also=also)
         opened = {session.session_id: session for session in self.opened_sessions}
         here = [
-            with_session(run, opened[run.session_id], held=self.hold_of(run.session_id) is not None)
+            with_session(run, opened[run.session_id], held=self.actor(run.session_id).hold is not None)
             if run.session_id in opened
             else run
             for run in stored.runs
@@ -418,10 +397,10 @@ class SessionController:
             "Type more of the id. Press Ctrl+S to choose one.",
         )
 
-    async def forget(self, session_id: str) -> None:
-        """Close a session that was deleted."""
+    async def delete(self, session_id: str) -> None:
+        """Delete a session that is open and not on the screen. Raises HandingerError."""
         self._shown_ids = [one for one in self._shown_ids if one != session_id]
-        await self.engine.forget(session_id)
+        await self.engine.delete(session_id, lambda: self.connection.history.delete(session_id))
 
     async def rename(self, session_id: str, title: str) -> None:
         """Set the title of a session, on disk and in memory. Raises LedgerError."""
@@ -440,16 +419,16 @@ class SessionController:
             self.tags = await history.tags()
         return await history.labels(session_id)
 
-    async def set_project(self, session_id: str, name: str | None) -> None:
+    async def set_project(self, actor: SessionActor, name: str | None) -> None:
         """Set the project of a session, None: rules decide; and read its limits again.
 
         Raises:
             LedgerError
         """
         history = self.connection.history
-        await history.set_project(session_id, name)
+        await history.set_project(actor.session.session_id, name)
         self.projects = await history.projects()
-        await self.actor(session_id).recount()
+        await actor.recount()
 
     # -- turns and limits ----------------------------------------------------------------
     @property
@@ -476,7 +455,7 @@ class SessionController:
 
     async def start_turn(
         self,
-        session_id: str,
+        actor: SessionActor,
         send: Callable[[StartPolicy], Awaitable[object]],
         agree: Callable[[str, str], Awaitable[bool]],
         raise_limit: Callable[[Gauge], Awaitable[bool]],
@@ -504,7 +483,7 @@ class SessionController:
                     return False
                 else:
                     # A queue that this limit held stays held, and says that the limit no longer does.
-                    await self.actor(session_id).recount()
+                    await actor.recount()
                 has_settled = True
             except NoHistory:
                 allow = self.connection.without_history
@@ -515,7 +494,7 @@ class SessionController:
             else:
                 return True
 
-    async def watch_unwatched(self, session_id: str) -> bool:
+    async def watch_unwatched(self, actor: SessionActor) -> bool:
         """Watch the detached turn of a session, by GETs only, or one that another program works on.
 
         False when there is none, or the session belongs to another service. A held queue stays held.
@@ -523,7 +502,6 @@ class SessionController:
         Raises:
             LedgerError
         """
-        actor = self.actor(session_id)
         turn, sent = actor.session.unwatched, actor.session.sent
         if turn is None and sent is not None and sent.live and not self.connection.account.local:
             turn = sent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.errors import ApiError, HandingerError
+from handinger_tui.core.errors import ApiError, HandingerError, NoSuchSession
 from handinger_tui.core.formatting import plural
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ class Deletions:
         if self._runs(actor):
             self._controller.to_delete.add(session_id)
             return LATER
-        await self._delete(actor)
-        return ""
+        return "" if await self._delete(actor) else IN_USE
 
     async def delete_quiet(self, session_id: str) -> str:
         """Delete a session in which nothing has begun since the person saw it; returns why not, "" if so."""
@@ -90,25 +89,21 @@ class Deletions:
         Raises:
             LedgerError
         """
-        controller = self._controller
-        # One call at a time: a program that quits waits for the one before.
-        async with controller.deleting:
-            is_any_deleted = False
-            for session_id in tuple(controller.to_delete):
-                actor = controller.actor(session_id)
-                if not (self._runs(actor) or session_id == controller.session_id):
-                    await self._delete(actor)
-                    controller.to_delete.discard(session_id)
-                    is_any_deleted = True
-            return is_any_deleted
+        is_any_deleted = False
+        for session_id in tuple(self._controller.to_delete):
+            actor = await self._opened(session_id)
+            if actor is None:
+                # Another program has deleted it, or the person has in another way.
+                self._controller.to_delete.discard(session_id)
+            elif not (self._runs(actor) or session_id == self._controller.session_id):
+                is_any_deleted |= await self._delete(actor)
+        return is_any_deleted
 
     async def _opened(self, session_id: str) -> SessionActor | None:
         """The owner of the session; None where it cannot be loaded, as after damage."""
-        try:
-            await self._controller.engine.open(session_id)
-        except KeyError:
-            return None
-        return self._controller.actor(session_id)
+        with suppress(NoSuchSession):
+            return self._controller.actor(await self._controller.open(session_id))
+        return None
 
     def _runs(self, actor: SessionActor) -> bool:
         """Whether a turn runs of which the end can be read: that of another service cannot."""
@@ -116,14 +111,26 @@ class Deletions:
         is_here = session.service == self._controller.engine.service
         return actor.running or (is_here and session.unwatched is not None)
 
-    async def _delete(self, actor: SessionActor) -> None:
-        session_id = actor.session.session_id
-        # The last reading that can still change the amount of its newest turn.
-        with suppress(ApiError):
-            await actor.late.read_now()
-        await actor.settled()
-        await self._controller.connection.history.delete(session_id)
-        await self._controller.forget(session_id)
+    async def _delete(self, actor: SessionActor) -> bool:
+        """Delete a session in which nothing runs; False: it is on the screen by now, and stays.
+
+        Raises:
+            NoSuchSession: it was deleted by now.
+            LedgerError
+        """
+        controller, session_id = self._controller, actor.session.session_id
+        # One call at a time: a program that quits waits for the one before.
+        async with controller.deleting:
+            # The last reading that can still change the amount of its newest turn.
+            with suppress(ApiError):
+                await actor.late.read_now()
+            await actor.settled()
+            # Looked at now: it may have been opened while the worker was read.
+            if session_id == controller.session_id:
+                return False
+            await controller.delete(session_id)
+            controller.to_delete.discard(session_id)
+            return True
 
 
 def _works_elsewhere(actor: SessionActor) -> bool:

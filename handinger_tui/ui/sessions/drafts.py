@@ -11,17 +11,21 @@ from handinger_tui.core.prompts import Draft, draft_as_typed, pack_draft, unpack
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from handinger_tui.core.turns.session import Session
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.ports import Connection
 
 FRESH_DRAFT: Final = "fresh"
 """The name under which the draft of a session without turns is saved."""
 
 
-class DraftStore:
-    """Saves and reads the draft of each session.
+def draft_name(session: Session) -> str:
+    """The name under which the draft of a session is saved; its first turn changes that name."""
+    return session.session_id if session.turns else FRESH_DRAFT
 
-    Raises (all but `name_of`): LedgerError.
-    """
+
+class DraftStore:
+    """Saves and reads the draft of each session. Raises LedgerError."""
 
     def __init__(self, connection: Callable[[], Connection]) -> None:
         self._connection = connection
@@ -30,20 +34,16 @@ class DraftStore:
         self._removals = 0
         """Number of `remove_sent` writes; a concurrent `read` reads again when it has changed."""
 
-    def name_of(self, session_id: str) -> str:
-        """The name under which the draft of a session is saved; its first turn changes that name."""
-        return session_id if self._connection().engine.session(session_id).turns else FRESH_DRAFT
-
     async def save(self, name: str, draft: Draft) -> None:
         """Save a draft to disk."""
         await self._connection().history.save_draft(name, pack_draft(draft))
 
-    async def read(self, session_id: str) -> Draft:
+    async def read(self, actor: SessionActor) -> Draft:
         """The saved draft of a session."""
         history = self._connection().history
         while True:
             removals = self._removals
-            draft = unpack_draft(await history.draft(self.name_of(session_id)))
+            draft = unpack_draft(await history.draft(draft_name(actor.session)))
             if removals == self._removals:
                 # A message must not stand in the prompt, one Enter away from a second time, as if it had not
                 # left. The prompt history has it.

@@ -28,7 +28,7 @@ async def read_day(controller: SessionController) -> None:
     with suppress(LedgerError, TimeoutError):
         async with asyncio.timeout(DAY_TIMEOUT_S):
             if controller.session_id:
-                actor = controller.actor(controller.session_id)
+                actor = controller.shown
                 await actor.late.read_now()
                 await actor.recount()
             connection = controller.connection
@@ -41,8 +41,8 @@ def lost_texts(controller: SessionController, unsaved: Sequence[str]) -> list[st
     """What ends with the program: what was typed and is not saved, and queues of a history in memory."""
     if not controller.connected or _has_queues_on_disk(controller):
         return [*unsaved]
-    sessions = controller.opened_sessions
-    queued = [turn for session in sessions for turn in controller.queue_of(session.session_id)]
+    opened = [controller.actor(session.session_id) for session in controller.opened_sessions]
+    queued = [turn for actor in opened for turn in actor.queued]
     return [*(turn.request.prompt for turn in queued), *unsaved]
 
 
@@ -112,7 +112,7 @@ def _resume_command(controller: SessionController, session: Session, *, ids: boo
 def _queued_lines(controller: SessionController, *, ids: bool) -> list[str]:
     """The queued messages, which are not sent before the program starts again."""
     counts = [
-        (session, len(controller.queue_of(session.session_id))) for session in controller.opened_sessions
+        (session, len(controller.actor(session.session_id).queued)) for session in controller.opened_sessions
     ]
     return [
         f"Not sent yet:         {plural(count, 'queued message')}, kept for "

@@ -6,11 +6,11 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.errors import ApiError, Unreachable
-from handinger_tui.ui.sessions.controller import NoSuchSession, SessionController
+from handinger_tui.core.errors import ApiError, NoSuchSession, Unreachable
 
 if TYPE_CHECKING:
     from handinger_tui.core.turns.session import Session
+    from handinger_tui.ui.sessions.controller import SessionController
 
 MOST_CHECKED: Final = 20
 """Runs that are read for the report at the start."""
@@ -57,12 +57,12 @@ async def _check(controller: SessionController, ended: list[Session], running: l
     ):
         try:
             has_ended = await controller.check_running(row.session_id)
+            actor = controller.actor(row.session_id)
         except Unreachable:
             # Without a network the other sessions cannot be read either.
             break
         except (ApiError, NoSuchSession):
             continue
-        actor = controller.engine.actor(row.session_id)
         if has_ended:
             ended.append(actor.session)
             if row.session_id != controller.session_id:

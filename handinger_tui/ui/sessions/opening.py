@@ -69,7 +69,5 @@ async def open_requested(
             # The local worker forgets its workers when it ends, and would refuse to continue a session.
             if last_id is None or controller.connection.account.local:
                 return InitialSession(new_id)
-            await controller.open(last_id)
-            return InitialSession(
-                last_id if controller.belongs_here(controller.session_of(last_id)) else new_id
-            )
+            last = controller.actor(await controller.open(last_id)).session
+            return InitialSession(last_id if controller.belongs_here(last) else new_id)

@@ -12,43 +12,43 @@ from handinger_tui.ui.spending.limit_dialogs import LimitsPage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handinger_tui.core.turns.session import Session
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.front import Front, Severity
     from handinger_tui.ui.sessions.controller import SessionController
 
 
 async def change_limit(controller: SessionController, front: Front, argument: str) -> None:
     """Set or lift the limit that the argument names, or that a person types on the page of all limits."""
-    session = controller.session
+    actor = controller.shown
     change: LimitChange | None
     if argument:
         change = parse_limit_change(argument)
     else:
-        gauges = await controller.actor(session.session_id).recount()
+        gauges = await actor.recount()
         change = await front.ask(LimitsPage(gauges, simulated=controller.connection.limits.simulated))
     if change is not None:
-        front.say(*await _apply(controller, session, change))
+        front.say(*await _apply(controller, actor, change))
 
 
 async def _apply(
-    controller: SessionController, session: Session, change: LimitChange
+    controller: SessionController, actor: SessionActor, change: LimitChange
 ) -> tuple[str, Severity]:
-    """Set or lift a limit of `session`; returns what to say of it. A held queue stays held.
+    """Set or lift a limit of a session; returns what to say of it. A held queue stays held.
 
     Raises:
-        HandingerError: a worker limit in a session without a worker.
+        HandingerError: a worker limit in a session without a worker, or the session was deleted.
         LedgerError: the limit could not be stored.
     """
-    store, session_id = controller.connection.limits, session.session_id
+    store, session = controller.connection.limits, actor.session
     before = await store.limits(session)
     # The message below reports the state of the limit, so no warning is shown for it.
     with controller.warned.held():
         for unit in [change.unit] if change.unit else list(Unit):
             await store.set_limit(session, change.scope, unit, change.amount)
-        now = await controller.actor(session_id).recount()
+        now = await actor.recount()
         for gauge in now:
             if _applies_to(change, gauge.limit.scope, gauge.limit.unit):
-                controller.warned.mark_shown(session_id, gauge)
+                controller.warned.mark_shown(session.session_id, gauge)
     return _format_result(change, before, now)
 
 

@@ -153,8 +153,8 @@ class ReceiptScreen(TextPage):
     def __init__(self, controller: SessionController, turn_id: str) -> None:
         super().__init__()
         self._controller = controller
-        self._session_id = controller.session_id
-        """While this page is open, another session may come to the work screen."""
+        self._actor = controller.shown
+        """While this page is open, another session may come to the work screen, and this one be deleted."""
         self._turn_id = turn_id
         self._typical_cost: TypicalCost | None = None
         self._times = Times()
@@ -172,7 +172,7 @@ class ReceiptScreen(TextPage):
 
     @property
     def _session(self) -> Session:
-        return self._controller.session_of(self._session_id)
+        return self._controller.session_of(self._actor)
 
     @property
     def _turns(self) -> tuple[Turn, ...]:

@@ -88,7 +88,7 @@ class SessionChanges:
         if ended:
             self._ended.setdefault(session_id, []).extend(ended)
         if is_shown:
-            before, now = self._running_state, _running_state(controller.session.started)
+            before, now = self._running_state, _running_state(actor.session.started)
             self._running_state = now
             # The end of a text or turn is painted without waiting for the next tick.
             self._scheduler.request(

@@ -100,7 +100,7 @@ class QueueEdit(Struct, frozen=True):
     `aside`: the draft that was in the prompt before; it is restored afterwards.
     """
 
-    session_id: str
+    actor: SessionActor
     turn: Turn
     aside: Draft
 
@@ -115,12 +115,10 @@ class Composer:
         self,
         prompt: PromptBox,
         attachments: Attachments,
-        actor_of: Callable[[str], SessionActor],
         app: Callable[[], DiffApp],
     ) -> None:
         self.prompt = prompt
         self.attachments = attachments
-        self._actor_of = actor_of
         self._app = app
         self.leaving = Leaving()
         self.queue_edit: QueueEdit | None = None
@@ -359,18 +357,18 @@ class Composer:
         """The id of the queued turn that is being edited."""
         return None if self.queue_edit is None else self.queue_edit.turn.turn_id
 
-    def begin_queue_edit(self, session_id: str, turn: Turn) -> None:
+    def begin_queue_edit(self, actor: SessionActor, turn: Turn) -> None:
         """Put a queued message into the prompt for editing.
 
         Raises:
             Busy: it is being sent already.
         """
-        self._actor_of(session_id).gate.begin_edit(turn.turn_id)
+        actor.gate.begin_edit(turn.turn_id)
         if self.edited_id == turn.turn_id:
             self.prompt.focus()
             return
         self._put_aside()
-        self.queue_edit = QueueEdit(session_id, turn, self.draft())
+        self.queue_edit = QueueEdit(actor, turn, self.draft())
         self.restore(draft_of_request(turn.request))
         self.prompt.focus()
 
@@ -380,7 +378,7 @@ class Composer:
         A queue that waited for the edit is held: nothing is sent by that.
         """
         if self.queue_edit is not None:
-            self._actor_of(self.queue_edit.session_id).gate.end_edit()
+            self.queue_edit.actor.gate.end_edit()
         self._put_aside()
 
     def _put_aside(self) -> None:

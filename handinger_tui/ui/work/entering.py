@@ -20,6 +20,7 @@ from handinger_tui.ui.work.sending import SendFlow
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.work.attachments import PromptSnapshot
     from handinger_tui.ui.work.pane import SessionPane
@@ -73,7 +74,9 @@ class Submitter:
         elif not self.early.takes_enter(pressed_at):
             shown = self._pane.shown
             entered = composer.submission(
-                self._controller.place(), shown.as_read(pressed_at), is_read=shown.was_read(pressed_at)
+                self._controller.place(self._controller.shown),
+                shown.as_read(pressed_at),
+                is_read=shown.was_read(pressed_at),
             )
             if entered is not None and entered.snapshot.drops:
                 # Enter was pressed right after a drop: its files are attached first.
@@ -129,7 +132,7 @@ class Submitter:
 
     async def _send_early(self, line: EarlyLine, typed: Prompt) -> None:
         """Send a message to the session on the screen, as if Enter were pressed now."""
-        session_id, snapshot = self._controller.session_id, line.snapshot
+        actor, snapshot = self._controller.shown, line.snapshot
         if (
             typed.sign
             and typed.sign not in self._confirmed_signs
@@ -138,7 +141,7 @@ class Submitter:
             self._composer.return_drafts([snapshot.draft])
             return
         snapshot = await self._composer.attachments.with_drops(snapshot)
-        place = self._controller.place(session_id)
+        place = self._controller.place(actor)
         place = replace(place, budget=line.budget or place.budget)
         submission = Submission(place, snapshot, text=typed.text, is_early=True)
         self._composer.leaving.accept(submission)
@@ -197,11 +200,11 @@ class Submitter:
         The state may have changed since the line was painted, or just before Enter was pressed: what it did
         not offer, or not long enough to be read, is not sent.
         """
-        session_id, shown = target.place.session_id, target.offer if target.is_read else None
+        actor, shown = target.place.actor, target.offer if target.is_read else None
         state = replace(
             self._pane.prompt_state,
             typed=Typed.NOTHING,
-            session=self._controller.state_of(session_id),
+            session=actor.gate.state,
             files=bool(target.snapshot.files),
         )
         now = enter(state)
@@ -214,11 +217,11 @@ class Submitter:
             case Act.KEEP_QUEUED:
                 self._composer.cancel_queue_edit()
             case Act.WATCH | Act.WATCH_OTHER | Act.NOTHING:
-                self._interaction.run(self._watch(session_id), "reaching the worker")
+                self._interaction.run(self._watch(actor), "reaching the worker")
             case Act.RAISE_LIMIT:
-                self._do_once(session_id, self._raise_limit(session_id))
+                self._do_once(target.place.session_id, self._raise_limit(actor))
             case _:
-                self._do_once(session_id, self._resume(session_id))
+                self._do_once(target.place.session_id, self._resume(actor))
 
     def _do_once(self, session_id: str, work: Coroutine[Any, Any, None]) -> None:
         """Do what concerns a held queue, unless that is being done, or a message of the session leaves."""
@@ -237,41 +240,38 @@ class Submitter:
         finally:
             self._resuming.discard(session_id)
 
-    async def _raise_limit(self, session_id: str) -> None:
+    async def _raise_limit(self, actor: SessionActor) -> None:
         """Ask for a higher amount of the limit that holds the queue, which stays held."""
-        controller, hold = self._controller, self._controller.hold_of(session_id)
-        gauge = None if hold is None else hold.gauge
+        gauge = None if actor.hold is None else actor.hold.gauge
         if gauge is not None and await raise_limit(
-            controller, self._interaction, session_id, gauge, sending=False
+            self._controller, self._interaction, actor, gauge, sending=False
         ):
-            await controller.actor(session_id).recount()
+            await actor.recount()
 
-    async def _resume(self, session_id: str) -> None:
+    async def _resume(self, actor: SessionActor) -> None:
         """Send what is held. Where that may exceed a limit, ask first; a reached limit holds it again."""
-        controller, interaction = self._controller, self._interaction
-        hold, start = controller.hold_of(session_id), StartPolicy.MEASURED
+        interaction, hold, start = self._interaction, actor.hold, StartPolicy.MEASURED
         if hold is None:
             return
         if hold.reason is HoldReason.UNMEASURED:
-            queue = controller.queue_of(session_id)
+            waiting = len(actor.queue.ids)
 
             def words() -> str | Moot:
-                is_same = controller.hold_of(session_id) == hold
-                is_same = is_same and len(controller.queue_of(session_id)) == len(queue)
+                is_same = actor.hold == hold and len(actor.queue.ids) == waiting
                 return hold.detail if is_same else Moot(QUEUE_CHANGED)
 
             if not await interaction.confirm("Send anyway?", words, yes="Send anyway", no="Cancel"):
                 return
             start = StartPolicy.UNMEASURED
-        still = await controller.actor(session_id).resume(start)
+        still = await actor.resume(start)
         if still is not None and still.gauge is None:
             interaction.say(f"Queue still held. {still.detail}".strip(), "warning")
 
-    async def _watch(self, session_id: str) -> None:
+    async def _watch(self, actor: SessionActor) -> None:
         controller = self._controller
-        if await controller.watch_unwatched(session_id) or controller.actor(session_id).running:
+        if await controller.watch_unwatched(actor) or actor.running:
             return
         if elsewhere := controller.running_elsewhere:
             running_id = elsewhere[0].session_id
             if await self._switcher.open(running_id):
-                await controller.watch_unwatched(running_id)
+                await controller.watch_unwatched(controller.actor(running_id))

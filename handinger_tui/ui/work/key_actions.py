@@ -205,8 +205,7 @@ class KeyActions:
 
     def _skip(self) -> None:
         """Skip to the end of the turn that is replayed."""
-        controller = self._context.controller
-        controller.actor(controller.session_id).detach()
+        self._context.controller.shown.detach()
 
     async def _copy_table(self) -> None:
         """Copy as CSV the next table of the message at the cursor, else of the newest answer, in a cycle."""

@@ -170,16 +170,15 @@ class LimitWatcher:
         Raises:
             LedgerError
         """
-        await self._controller.actor(self._controller.session_id).recount()
+        await self._controller.shown.recount()
 
     def show(self, gauges: Sequence[Gauge]) -> None:
         """Show a warning for each limit, once at 80% and once at 100%, and renew stale amounts."""
-        session_id = self._controller.session_id
+        actor = self._controller.shown
         self._show_spent(gauges)
-        hold = self._controller.hold_of(session_id)
         # A queue stops, or stopped, at the limit, and the card above the prompt says so.
-        is_in_card = bool(self._controller.queue_of(session_id)) and (hold is None or hold.gauge is not None)
-        for gauge in self._controller.warned.take_new(session_id, gauges):
+        is_in_card = bool(actor.queue.ids) and (actor.hold is None or actor.hold.gauge is not None)
+        for gauge in self._controller.warned.take_new(actor.session.session_id, gauges):
             self.tell_limit(gauge.warning, gauge.part)
             if not (gauge.reached and is_in_card):
                 self._interaction.announce(gauge.warning, "error" if gauge.reached else "warning")
@@ -195,7 +194,7 @@ class LimitWatcher:
     def _budgets(self) -> frozenset[str]:
         """The budgets of the next message and of the queued ones."""
         controller = self._controller
-        queued = (turn.request.budget for turn in controller.queue_of(controller.session_id))
+        queued = (turn.request.budget for turn in controller.shown.queued)
         return frozenset({controller.budget, *filter(None, queued)})
 
     async def _refresh_money(self) -> None:
@@ -205,15 +204,15 @@ class LimitWatcher:
             LedgerError
         """
         key = self._money_for = self._money_key()
-        connection, session_id = self._controller.connection, self._controller.session_id
+        connection, actor = self._controller.connection, self._controller.shown
         costs = {budget: await self._controller.typical_cost(budget) for budget in self._budgets()}
-        own = _of(session_id, simulated=connection.limits.simulated)
+        own = _of(actor.session.session_id, simulated=connection.limits.simulated)
         today = await connection.charges.spent(connection.limits.today())
         session = await connection.charges.spent(own)
         if key == self._money_for == self._money_key():
             self._pane.show_typical_costs(costs)
             self._spent = today, session
-            self._show_spent(self._controller.actor(session_id).gauges)
+            self._show_spent(actor.gauges)
 
     def _show_spent(self, gauges: Sequence[Gauge]) -> None:
         if self._spent is not None:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handinger_tui.core.documents import LimitPart
-    from handinger_tui.core.turns.session import Session
     from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.ports import NoticeOptions
@@ -111,15 +110,15 @@ class Notices:
         if self._seen.get(session_id) == now and not ended:
             return
         self._seen[session_id] = now
+        title = self._controller.title(actor)
         for one in ended:
-            self._tell_end(one)
-        self._note_status(session, now, ended)
+            self._tell_end(one, title)
+        self._note_status(session_id, title, now, ended)
 
-    def _tell_end(self, ended: EndedTurn) -> None:
+    def _tell_end(self, ended: EndedTurn, title: str) -> None:
         session, turn = ended.session, ended.turn
         took_ms = 0 if turn.ended_ms is None else turn.ended_ms - turn.began_ms
         if not self._interaction.app.app_focus or took_ms > LONG_MS:
-            title = self._controller.title(session.session_id)
             self._interaction.run(self._ring(title, ended.words))
         self._hooks.end(session, turn)
 
@@ -147,8 +146,8 @@ class Notices:
                 self._write(notification)
 
     # -- what runs ---------------------------------------------------------------------------------
-    def _note_status(self, session: Session, now: _Seen, ended: Sequence[EndedTurn]) -> None:
-        before = self._last.get(session.session_id)
+    def _note_status(self, session_id: str, title: str, now: _Seen, ended: Sequence[EndedTurn]) -> None:
+        before = self._last.get(session_id)
         if now.is_held and not now.runs:
             state, message = ProgramState.BLOCKED, "The queue is held."
         elif now.runs:
@@ -162,10 +161,9 @@ class Notices:
             state, message = kept.state, kept.message
         if before is None and state is ProgramState.IDLE:
             return
-        title = self._controller.title(session.session_id)
         # The newest one is the last in order.
-        self._last.pop(session.session_id, None)
-        self._last[session.session_id] = ProgramStatus(state, session.session_id, title, message)
+        self._last.pop(session_id, None)
+        self._last[session_id] = ProgramStatus(state, session_id, title, message)
         self._show_status()
         self._interaction.run(self._show_progress())
 

@@ -145,7 +145,6 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.composer = composer = Composer(
             pane.prompt,
             attachments,
-            controller.actor,
             lambda: interaction.app,
         )
         pane.origin = lambda: composer.origin
@@ -292,15 +291,13 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         controller, now_ms = self.controller, self._now_ms()
         if not controller.session_id:
             return
-        session = controller.session
-        actor = controller.actor(session.session_id)
+        session, actor = controller.session, controller.shown
         if ended := self.changes.take(session.session_id):
             self.composer.return_drafts(undelivered([one.turn for one in ended], actor.is_author))
             # A recorder of the terminal's bytes then also gets the answer in one piece.
             self.interaction.app.repair(self.transcript)
             self._mark_as_seen(session.session_id)
-        queued, hold = controller.queue_of(session.session_id), controller.hold_of(session.session_id)
-        running, gauges = actor.running, actor.gauges
+        hold, running, gauges = actor.hold, actor.running, actor.gauges
         # A detached worker or a failed turn says more than waiting messages: the header keeps its status.
         is_stuck = hold is not None and hold.reason in STUCK and not running
         self._header.set_limits(limit_mark(gauges), held=is_stuck)
@@ -309,7 +306,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         replay = replay_hint(controller.connection.replay)
         editing = self.composer.edited_id
         state = PaneState(
-            True, actor.gate.state, queued, editing, gauges, controller.budget, elsewhere, replay
+            True, actor.gate.state, actor.queued, editing, gauges, controller.budget, elsewhere, replay
         )
         self.pane.show(session, state, now_ms)
         self.scheduler.panels.show(session)
@@ -493,7 +490,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     @on(PromptBox.QueueEntered)
     @on(QueueStrip.QueueRequest)
     def _handle_queue(self, event: PromptBox.QueueEntered | QueueStrip.QueueRequest) -> None:
-        session_id = self.controller.session_id
+        controller, flow = self.controller, self.send_flow
         match event:
             case PromptBox.QueueEntered() if not self.pane.queue.queue:
                 pass
@@ -507,13 +504,11 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             case QueueStrip.Edited():
                 self._edit_queued(event.turn)
             case QueueStrip.Withdrawn():
-                self.interaction.run(self.send_flow.withdraw(session_id, event.turn), "removing the message")
+                self.interaction.run(flow.withdraw(controller.shown, event.turn), "removing the message")
             case QueueStrip.SentNow():
-                self.interaction.open(
-                    self.send_flow.send_queued(session_id, event.turn), "sending the message"
-                )
+                self.interaction.open(flow.send_queued(controller.shown, event.turn), "sending the message")
             case QueueStrip.Reordered():
-                move = self.controller.actor(session_id).move_queued(event.turn.turn_id, event.by)
+                move = controller.shown.move_queued(event.turn.turn_id, event.by)
                 self.interaction.run(move, "moving the message")
             case _:
                 # A message was clicked.
@@ -521,7 +516,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
 
     def _edit_queued(self, turn: Turn) -> None:
         try:
-            self.composer.begin_queue_edit(self.controller.session_id, turn)
+            self.composer.begin_queue_edit(self.controller.shown, turn)
         except HandingerError as problem:
             # It was sent in this moment.
             self.interaction.say(problem.text, "warning")

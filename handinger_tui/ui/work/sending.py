@@ -15,12 +15,14 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Lineage, StartPolicy, Turn, TurnStatus
 from handinger_tui.ui.commands.money import raise_limit
 from handinger_tui.ui.sessions.controller import SessionController
+from handinger_tui.ui.sessions.drafts import draft_name
 from handinger_tui.ui.work.attachments import Message, PromptSnapshot
 from handinger_tui.ui.work.composer import Composer, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.work.pane import SessionPane
 
@@ -113,14 +115,14 @@ class SendFlow:
 
     async def _start(self, submission: Submission, send: Callable[[StartPolicy], Awaitable[object]]) -> bool:
         """Call `send` until it succeeds; False when a limit blocks it and the person does not raise it."""
-        session_id = submission.place.session_id
+        actor = submission.place.actor
 
         async def raise_it(gauge: Any) -> bool:
             about, front = self._about(submission), self._interaction
-            return await raise_limit(self._controller, front, session_id, gauge, sending=True, about=about)
+            return await raise_limit(self._controller, front, actor, gauge, sending=True, about=about)
 
         agree = partial(self._agree, submission)
-        return await self._controller.start_turn(session_id, send, agree, raise_it)
+        return await self._controller.start_turn(actor, send, agree, raise_it)
 
     async def _agree(self, submission: Submission, yes: str, body: str) -> bool:
         """Ask whether to send; of a session that is not on the screen the question names the title."""
@@ -167,20 +169,20 @@ class SendFlow:
 
     def _about(self, submission: Submission) -> str:
         """The title of the session; "" when it is the one on the screen."""
-        return "" if self._is_on_screen(submission) else self._controller.title(submission.place.session_id)
+        return "" if self._is_on_screen(submission) else self._controller.title(submission.place.actor)
 
-    async def send_again(self, session_id: str, turn: Turn, budget: str, lineage: Lineage) -> bool:
+    async def send_again(self, actor: SessionActor, turn: Turn, budget: str, lineage: Lineage) -> bool:
         """Send the message of an earlier turn once more, as it was; False: it was not sent.
 
         Raises:
             Elsewhere: the session belongs to another service.
         """
         snapshot = PromptSnapshot(turn.request.prompt, turn.request.attachments, lineage=lineage)
-        place = replace(self._controller.place(session_id), budget=budget)
+        place = replace(self._controller.place(actor), budget=budget)
         submission = Submission(place, snapshot, text=snapshot.text, again=turn.request)
         return await self.send(submission)
 
-    async def send_queued(self, session_id: str, turn: Turn) -> None:
+    async def send_queued(self, actor: SessionActor, turn: Turn) -> None:
         """Send a queued message before the others, after a question that names its cost.
 
         While the worker is busy it only becomes the next one, which costs nothing that was not agreed to.
@@ -189,7 +191,7 @@ class SendFlow:
             Busy: it is being sent already.
             LedgerError: it stays queued.
         """
-        actor, say = self._controller.actor(session_id), self._interaction.say
+        say = self._interaction.say
         budget = turn.request.budget or self._controller.budget
         if not (actor.gate.state.running or actor.gate.state.busy):
             usual = (await self._controller.typical_cost(budget)).text
@@ -206,16 +208,16 @@ class SendFlow:
             if not await self._interaction.confirm("Send now?", words, yes="Send", no="Cancel"):
                 return
         snapshot = PromptSnapshot(turn.request.prompt, turn.request.attachments)
-        place = replace(self._controller.place(session_id), budget=budget)
+        place = replace(self._controller.place(actor), budget=budget)
         submission = Submission(place, snapshot, released=turn.turn_id)
         agreed = await self._start(submission, partial(actor.resume, only=turn.turn_id))
         if agreed and turn.turn_id in actor.queue.ids:
             held = actor.queue.hold is not None
             say(f"Next in the queue{', which stays held' if held else ': it is sent when the turn ends'}.")
 
-    async def withdraw(self, session_id: str, turn: Turn) -> None:
+    async def withdraw(self, actor: SessionActor, turn: Turn) -> None:
         """Remove a message from the queue; its text goes to the prompt history. Raises LedgerError."""
-        await self._controller.actor(session_id).withdraw(turn.turn_id)
+        await actor.withdraw(turn.turn_id)
         if self._composer.edited_id == turn.turn_id:
             self._composer.cancel_queue_edit()
         self._composer.remember(PromptSnapshot(turn.request.prompt, turn.request.attachments))
@@ -243,12 +245,12 @@ class SendFlow:
             # An edit stays registered until `send` returns: else its turn would look as if it
             # had left the queue.
             self._composer.leaving.finish(submission)
-        session_id = submission.place.session_id
         # The first message of a session changes the name under which its draft is saved.
-        if submission.place.draft_name != self._drafts.name_of(session_id):
+        name = draft_name(submission.place.actor.session)
+        if submission.place.draft_name != name:
             await self._drafts.save(submission.place.draft_name, Draft())
         if self._is_on_screen(submission):
-            await self._drafts.save(self._drafts.name_of(session_id), self._composer.draft())
+            await self._drafts.save(name, self._composer.draft())
 
     def _report_refusal(self, submission: Submission, why: str, note: str = "") -> None:
         """Report why a message was not sent: on the card of the open session, else with the session title."""
@@ -256,7 +258,7 @@ class SendFlow:
             note = note if self._composer.prompt.text == submission.snapshot.text else ""
             self._pane.trouble(f"{why} {note}".strip())
         else:
-            title = self._controller.title(submission.place.session_id)
+            title = self._controller.title(submission.place.actor)
             self._interaction.announce(f"Your message to “{title}” was not sent. {why}", "error")
         self._keep_unsent(submission)
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.prompts import Draft, expand_chips, history_entry, pack_draft, unpack_draft
 from handinger_tui.ui.sessions.controller import SessionController
-from handinger_tui.ui.sessions.drafts import FRESH_DRAFT
+from handinger_tui.ui.sessions.drafts import FRESH_DRAFT, draft_name
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import MOST_RECENT, Welcome
 
@@ -85,10 +85,12 @@ class SessionSwitcher:
         try:
             saved_draft = await self._save_leaving_draft()
             session_id = await opening()
-            draft = await self._drafts.read(session_id)
+            draft = await self._drafts.read(self._controller.actor(session_id))
             await interaction.pause_in_typing()
             if number != self._requests:
                 return ""
+            # It may be deleted by now.
+            self._controller.actor(session_id)
             if session_id != self._controller.session_id:
                 self._leave_session(saved_draft)
             self.show(session_id, draft)
@@ -125,7 +127,7 @@ class SessionSwitcher:
         Where another one was opened meanwhile, as from the runs board, that stays on the screen. What earlier
         programs had when they were killed before that comes back.
         """
-        draft = await self._drafts.read(session_id)
+        draft = await self._drafts.read(self._controller.actor(session_id))
         left = await self._left_by_others()
         if not self._controller.session_id:
             self.show(session_id, draft)
@@ -181,7 +183,7 @@ class SessionSwitcher:
         if not session_id:
             return
         # Before anything is awaited: the session may be deleted meanwhile.
-        name = self._drafts.name_of(session_id)
+        name = draft_name(self._controller.shown.session)
         if has_history:
             await self.composer.save_unsent(self._controller.connection.history)
         await self._drafts.save(name, draft)
@@ -218,7 +220,7 @@ class SessionSwitcher:
         session_id, draft = self._controller.session_id, self.composer.draft_to_save()
         if not session_id:
             return draft
-        name = self._drafts.name_of(session_id)
+        name = draft_name(self._controller.shown.session)
         if name == FRESH_DRAFT and self.composer.leaving.any(session_id):
             # Its first message is being sent: the text must not become the draft of the next new session.
             await self._drafts.save(session_id, draft)
@@ -236,7 +238,7 @@ class SessionSwitcher:
         snapshot = self.composer.snapshot()
         if snapshot.draft != saved_draft:
             sending = self.composer.leaving.any(session_id)
-            name = session_id if sending else self._drafts.name_of(session_id)
+            name = session_id if sending else draft_name(self._controller.shown.session)
             self._interaction.run(self._save_snapshot(name, snapshot))
 
     async def _save_snapshot(self, name: str, snapshot: PromptSnapshot) -> None:

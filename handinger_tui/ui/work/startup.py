@@ -15,6 +15,7 @@ from handinger_tui.ui.work.limit_watcher import reload
 
 if TYPE_CHECKING:
     from handinger_tui.engine.replay import Replay
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.commands.command import CommandContext
     from handinger_tui.ui.interaction import Interaction
     from handinger_tui.ui.work.pane import SessionPane
@@ -91,8 +92,9 @@ class Startup:
         if initial.notice:
             self._interaction.announce(initial.notice, "warning")
         # Free: it was watched when the program ended, or is asked for now.
-        await controller.watch_unwatched(initial.session_id)
-        await self._send_first(initial.session_id)
+        actor = controller.actor(initial.session_id)
+        await controller.watch_unwatched(actor)
+        await self._send_first(actor)
         return initial.session_id
 
     async def _play(self, replay: Replay) -> None:
@@ -115,20 +117,21 @@ class Startup:
     def _report_recovered(self, recovered: list[str], opened_id: str) -> None:
         """Report the leftovers of an earlier run: messages that may have been sent, and queued ones."""
         controller, say = self._controller, self._interaction.say
-        checking = sum(controller.actor(session_id).running for session_id in recovered)
+        actors = [controller.actor(session_id) for session_id in recovered]
+        checking = sum(actor.running for actor in actors)
         if checking:
             were = "was" if checking == 1 else "were"
             say(f"{plural(checking, 'message')} {were} interrupted last time; checking…")
-        for session_id in recovered:
-            queued = len(controller.queue_of(session_id))
+        for actor in actors:
+            queued = len(actor.queue.ids)
             # The queue of the opened session is visible above its prompt.
-            if queued and session_id != opened_id:
+            if queued and actor.session.session_id != opened_id:
                 were = "was" if queued == 1 else "were"
-                messages = f"{plural(queued, 'message')} to “{controller.title(session_id)}”"
+                messages = f"{plural(queued, 'message')} to “{controller.title(actor)}”"
                 say(f"{messages} {were} not sent last time. Press ^S to open it.")
 
     # -- the first message ---------------------------------------------------------------
-    async def _send_first(self, session_id: str) -> None:
+    async def _send_first(self, actor: SessionActor) -> None:
         """Send the prompt of the command line, or attach its files.
 
         A stored draft and its files are not included.
@@ -138,7 +141,6 @@ class Startup:
         try:
             if prompt:
                 message = await composer.attachments.message_with(prompt, paths)
-                actor = self._controller.actor(session_id)
                 await actor.send(message.text, budget, message.files, start=self._options.start)
                 composer.prompt.message_history.add(prompt, sent=True)
             else:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from handinger_tui.core.acts import Moot
     from handinger_tui.core.evidence import Source
     from handinger_tui.core.turns.turn import Lineage, Turn
+    from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.ports import Connection
 
 Answer = TypeVar("Answer")
@@ -229,7 +230,7 @@ class Plain:
             lambda: 0,
         )
 
-    async def _send_again(self, session_id: str, turn: Turn, budget: str, lineage: Lineage) -> bool:
+    async def _send_again(self, actor: SessionActor, turn: Turn, budget: str, lineage: Lineage) -> bool:
         self.again.append((turn.request.prompt, budget, lineage.kind))
         return True
 
@@ -286,7 +287,7 @@ async def test_sessions_are_named_and_begun() -> None:
     first = front.controller.session_id
     await front.send("a question")
     await front.type("/rename")
-    assert front.controller.title(first) == "Other name"
+    assert front.controller.title(front.controller.shown) == "Other name"
     assert "Carried over" in (await front.type("/fork"))[-1]
     assert front.controller.session_id != first
     assert "an answer" in front.line.text

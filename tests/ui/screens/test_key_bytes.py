@@ -18,6 +18,7 @@ from textual.widgets import Input
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.prompts import Draft
 from handinger_tui.core.safety import clean
+from handinger_tui.engine.session_actor import SessionActor
 from handinger_tui.ui.dialogs import Choice
 from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
@@ -490,9 +491,9 @@ async def test_keys_behind_a_switch_go_to_the_other_session_and_send_nothing_tha
             await press(desktop, pilot, "a draft")
         before, read = desktop.session.session_id, desktop.work.controller.drafts.read
 
-        async def slow_read(name: str) -> Draft:
+        async def slow_read(actor: SessionActor) -> Draft:
             await asyncio.sleep(0.1)
-            return await read(name)
+            return await read(actor)
 
         if slow:
             monkeypatch.setattr(desktop.work.controller.drafts, "read", slow_read)

@@ -395,7 +395,7 @@ async def test_a_session_may_be_deleted_while_its_amounts_are_read(monkeypatch: 
         await reads.wait()
         await pilot.press("ctrl+n")
         await desktop.until(pilot, lambda: desktop.session.session_id != session.session_id)
-        await desktop.work.controller.forget(session.session_id)
+        await desktop.work.controller.delete(session.session_id)
         goes_on.set()
         await desktop.until(pilot, lambda: "Corrected 7: turn 1 $0.30 → $0.10" in desktop.notices())
 

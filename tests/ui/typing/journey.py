@@ -299,7 +299,7 @@ async def journey(seed: int, steps: int) -> str:
         assert not any((desktop.files.saved, desktop.files.opened, desktop.opened, desktop.written))
         assert (desktop.work.controller.budget, desktop.app.clipboard) == ("standard", ""), typist.account()
         for session_id in typist.typed:
-            assert not desktop.work.controller.queue_of(session_id)
+            assert not desktop.work.controller.actor(session_id).queued
         for flood in floods:
             flood.over.set()
         await desktop.until(pilot, lambda: not desktop.session.busy)

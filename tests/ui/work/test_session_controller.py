@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from handinger_tui.core.errors import NoSuchSession
 from handinger_tui.core.prompts import Draft
-from handinger_tui.ui.sessions.controller import (
-    NoSuchSession,
-    SessionController,
-    StillConnecting,
-)
-from handinger_tui.ui.sessions.drafts import FRESH_DRAFT
+from handinger_tui.ui.sessions.controller import SessionController, StillConnecting
+from handinger_tui.ui.sessions.drafts import FRESH_DRAFT, draft_name
 from tests.ui.fakes import Desktop, answers, summary
 
 
@@ -38,7 +35,7 @@ async def test_a_message_goes_to_its_own_session_whatever_is_on_the_screen() -> 
     await controller.engine.actor(first).send("for the first", "low")
     await desktop.engine.actor(first).settled()
     assert controller.session.turns == ()
-    (turn,) = controller.session_of(first).turns
+    (turn,) = controller.actor(first).session.turns
     assert (turn.request.prompt, turn.request.budget) == ("for the first", "low")
     await desktop.engine.aclose()
 
@@ -58,14 +55,14 @@ async def test_an_id_that_fits_none_or_several_opens_nothing() -> None:
 async def test_the_first_turn_changes_the_name_of_a_draft() -> None:
     desktop = Desktop(api=answers("one"))
     controller, session_id = await connected(desktop)
-    drafts = controller.drafts
-    assert drafts.name_of(session_id) == FRESH_DRAFT
-    await controller.engine.actor(session_id).send("first", "low")
-    assert drafts.name_of(session_id) == session_id
+    drafts, actor = controller.drafts, controller.actor(session_id)
+    assert draft_name(actor.session) == FRESH_DRAFT
+    await actor.send("first", "low")
+    assert draft_name(actor.session) == session_id
     await drafts.save(session_id, Draft("first and more"))
     await drafts.remove_sent(session_id, Draft("first"))
-    assert (await drafts.read(session_id)).text == " and more"
-    await desktop.engine.actor(session_id).settled()
+    assert (await drafts.read(actor)).text == " and more"
+    await actor.settled()
     await desktop.engine.aclose()
 
 
