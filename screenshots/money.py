@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from handinger_tui.ui.spending.limit_dialogs import RaiseLimit
+
 if TYPE_CHECKING:
     from screenshots.scene import Scene
 
@@ -101,10 +103,12 @@ async def limits(scene: Scene) -> None:
 
 async def raising(scene: Scene) -> None:
     """A message that a limit holds back."""
-    await scene.command("/limit day 0.008")
+    # Such a report costs some $0.008, and a part of that depends on how long its chart takes.
+    await scene.command("/limit day 0.007")
     await scene.say("report on primes, with a chart")
     await scene.answered()
     await scene.command("cite sources about python and http")
+    await scene.until(lambda: isinstance(scene.app.screen, RaiseLimit))
 
 
 async def unlimited(scene: Scene) -> None:
