@@ -209,8 +209,9 @@ class HeaderLine(Widget):
     def _money(self) -> Iterator[Content]:
         """What was spent, the longest form first: "today $1.40 of $2.00 · session $0.90", "today $1.40"."""
         is_local = self._local if self._account is None else self._account.local
-        label = "simulated today " if is_local else "today "
-        return (Content.assemble((label, "$text-muted"), text) for text in self._spent)
+        # The badge beside it says that it is simulated, too: words of the amount do not give way to that one.
+        labels = ("simulated today ", "today ") if is_local else ("today ",)
+        return (Content.assemble((label, "$text-muted"), text) for text in self._spent for label in labels)
 
     def _others_texts(self) -> Iterator[str]:
         """What runs in other sessions, the longest form first: "2 others running · $0.31", "2 others"."""

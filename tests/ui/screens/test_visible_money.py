@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from handinger_tui.core.money.limits import Scope
-from tests.ui.fakes import NOW_MS, Desktop, answers, charge
+from handinger_tui.ui.widgets.frame import HeaderLine
+from tests.ui.fakes import LOCAL, NOW_MS, Desktop, answers, charge
 from tests.ui.screens.test_limits import CREDITS
 
 DAY_MS = 86_400_000
@@ -60,6 +61,22 @@ async def test_the_money_in_the_header_leaves_room_for_the_title(width: int, sho
         assert shown_money in head(desktop)
         assert ("today" in head(desktop)) is bool(shown_money)
         assert "What is a heat" in head(desktop)
+
+
+@pytest.mark.parametrize(
+    ("width", "shown_money"),
+    [(110, "simulated today $1.1023 so far "), (84, " today $1.1023 so far "), (75, "today $1.1023… ")],
+)
+async def test_an_amount_keeps_its_words_before_it_is_said_twice_that_it_is_simulated(
+    width: int, shown_money: str
+) -> None:
+    desktop = Desktop(api=answers("Hello"), badge=LOCAL)
+    async with desktop.running(width, 24) as pilot:
+        await desktop.send(pilot, "What is a heat pump and what is it not?")
+        await desktop.shows(pilot, "✓ completed")
+        desktop.work.query_one(HeaderLine).set_money(("$1.1023 so far", "$1.1023…"))
+        await desktop.until(pilot, lambda: shown_money in head(desktop))
+        assert head(desktop).endswith("LOCAL"), head(desktop)
 
 
 async def test_the_header_shows_credits_if_no_cost_is_reported() -> None:
