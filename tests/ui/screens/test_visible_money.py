@@ -67,9 +67,7 @@ async def test_the_money_in_the_header_leaves_room_for_the_title(width: int, sho
     ("width", "shown_money"),
     [(110, "simulated today $1.1023 so far "), (84, " today $1.1023 so far "), (75, "today $1.1023… ")],
 )
-async def test_an_amount_keeps_its_words_before_it_is_said_twice_that_it_is_simulated(
-    width: int, shown_money: str
-) -> None:
+async def test_the_words_so_far_get_room_before_the_word_simulated(width: int, shown_money: str) -> None:
     desktop = Desktop(api=answers("Hello"), badge=LOCAL)
     async with desktop.running(width, 24) as pilot:
         await desktop.send(pilot, "What is a heat pump and what is it not?")
