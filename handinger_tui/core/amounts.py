@@ -152,6 +152,16 @@ class Total(Struct, frozen=True):
         )
 
     # -- in words
+    def cost_words(self, credit: Total, priced: Decimal | None = None) -> str:
+        """What turns that took this and so many credits cost: in USD, else "8 credits (about $0.08)".
+
+        `priced`: what the credits cost at the person's prices.
+        """
+        if self.value is not None or credit.value is None:
+            return self.words()
+        text, price = credit.words(Unit.CREDITS), price_words(priced)
+        return f"{text} ({price})" if price else text
+
     def about(self, unit: Unit = Unit.USD, write: Write = amount_text) -> str:
         """An amount: "$0.0123", "about $0.04", "up to $0.60", "unknown"."""
         prefix = "up to " if self.shared else "about " if self.doubtful else ""
@@ -204,24 +214,6 @@ def split_excess(cost: Decimal | None, parts: Iterable[Decimal | None]) -> Decim
 def price_words(priced: Decimal | None) -> str:
     """What credits cost at the prices that the person gave: "about $0.04"; "" if unknown."""
     return "" if priced is None else Total(priced, doubtful=True).about()
-
-
-def cost_words(usd: Total, credit: Total, priced: Decimal | None = None) -> str:
-    """What turns cost, in one phrase: in USD, else in credits: "8 credits (about $0.08)".
-
-    `priced`: what the credits cost at the person's prices.
-    """
-    if usd.value is not None or credit.value is None:
-        return usd.words()
-    text, price = credit.words(Unit.CREDITS), price_words(priced)
-    return f"{text} ({price})" if price else text
-
-
-def with_signs(words: str) -> str:
-    """Words of a cost in little space, with the signs of columns: "~$0.04…" for "about $0.04 so far"."""
-    for sign, word in (("~", "about "), ("~", "up to "), ("…", " so far")):
-        words = words.replace(word, sign)
-    return words
 
 
 def currency_words(value: Decimal, currency: str) -> str:

@@ -35,6 +35,13 @@ Cells = Callable[[str], int]
 """Measures a text in terminal cells."""
 
 
+def with_signs(words: str) -> str:
+    """Words of a cost in little space, with the signs of columns: "~$0.04…" for "about $0.04 so far"."""
+    for sign, word in (("~", "about "), ("~", "up to "), ("…", " so far")):
+        words = words.replace(word, sign)
+    return words
+
+
 class Tone(StrEnum):
     """How a text is drawn: a style of the screen, which plain text ignores."""
 

@@ -61,6 +61,18 @@ class ReceiptRow(Struct, frozen=True):
     value: str
     note: str = ""
 
+    @property
+    def words(self) -> str:
+        """The value and its remark without signs: "$0.10 before, $0.30 after" for "$0.10 → $0.30"."""
+        value, to, later = self.value.partition(" → ")
+        if to:
+            return f"{value} before and after" if value == later else f"{value} before, {later} after"
+        return f"{value}{f' ({self.note})' if self.note else ''}"
+
+
+BY_CATEGORY: Final = "By category"
+_EVIDENCE: Final = "Sources and files"
+
 
 class Section(Struct, frozen=True):
     """Rows under a common title."""
@@ -68,9 +80,10 @@ class Section(Struct, frozen=True):
     title: str
     rows: tuple[ReceiptRow, ...]
 
-
-BY_CATEGORY: Final = "By category"
-EVIDENCE: Final = "Sources and files"
+    @property
+    def is_evidence(self) -> bool:
+        """Whether the rows list sources and files."""
+        return self.title == _EVIDENCE
 
 
 def sections_of(facts: ReceiptFacts) -> tuple[Section, ...]:
@@ -80,7 +93,7 @@ def sections_of(facts: ReceiptFacts) -> tuple[Section, ...]:
         BY_CATEGORY: _categories(facts),
         "Tokens and steps": _tokens(facts),
         "Time": _time(facts),
-        EVIDENCE: _evidence(facts),
+        _EVIDENCE: _evidence(facts),
         "Identity": _identity(facts),
         "How costs were attributed": _attribution(facts),
         "As reported by the worker": _reported(facts),

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import Total, Unit, at_price, cost_words, excess_words, split_excess
+from handinger_tui.core.amounts import Total, Unit, at_price, excess_words, split_excess
 from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.figures import cost_of
@@ -173,7 +173,7 @@ def totals_of(session: Session) -> tuple[Total, Total, str]:
     turns = tuple(turn for turn in session.turns if not (turn.live and turn.snapshot is None))
     money = session_money(turns, session.elsewhere)
     priced = at_price(money.credits.value, session.price(*turns))
-    return money.usd, money.credits, cost_words(money.usd, money.credits, priced)
+    return money.usd, money.credits, money.usd.cost_words(money.credits, priced)
 
 
 # -- the line under an answer -------------------------------------------------------

@@ -17,8 +17,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, Unit, cost_words, with_signs
-from handinger_tui.core.columns import Align, Column, Row, Tone
+from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.columns import Align, Column, Row, Tone, with_signs
 from handinger_tui.core.decimals import EXACT, exact_sum, json_amount
 from handinger_tui.core.documents import Amount, Document, Part, members
 from handinger_tui.core.formatting import duration, local_time, moment_text, one_unit, plural, utc_text
@@ -220,7 +220,7 @@ class SessionRun(Struct, frozen=True):
     @property
     def cost(self) -> str:
         """What it cost so far, in words."""
-        return cost_words(self.usd, self.credits, self.priced)
+        return self.usd.cost_words(self.credits, self.priced)
 
     @property
     def amount(self) -> Decimal | None:
@@ -414,7 +414,7 @@ def running_cost(running: Sequence[SessionRun], *, is_noted: bool = False) -> li
         usd, credited = (reduce(add, amounts) for amounts in _amounts(runs)) if runs else (None, None)
         if usd is not None and credited is not None:
             is_unknown = usd.value is None and credited.value is None
-            cost = cost_words(usd, credited, _priced(runs))
+            cost = usd.cost_words(credited, _priced(runs))
             words.append(f"{'cost ' if is_unknown else ''}{cost}{note}")
     is_all = is_noted and all(word.endswith(SIMULATED) for word in words)
     return [word.removesuffix(SIMULATED) for word in words] if is_all else words
@@ -482,7 +482,7 @@ def _standing(run: SessionRun, now_ms: int) -> Iterable[Need]:
         text = f"{plural(run.waiting, 'queued message')} {wait} until you send {_them(run.waiting)}."
         yield Need(Reason.HELD, text, "Enter opens it; nothing is sent by that.", run.key)
     if run.unassigned is not None:
-        words = cost_words(run.unassigned, Total(None))
+        words = run.unassigned.words()
         text = f"{words} of its worker belongs to no turn here."
         yield Need(
             Reason.UNASSIGNED,

@@ -29,7 +29,7 @@ from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.report import Report
 from handinger_tui.core.money.report_facts import spent_facts
 from handinger_tui.core.read_aloud import Reading, in_words, line, paragraphs
-from handinger_tui.core.receipt_page import EVIDENCE, ReceiptRow, receipt_page
+from handinger_tui.core.receipt_page import receipt_page
 from handinger_tui.core.receipts import times_of
 from handinger_tui.core.runs import Board, board_row, needs_of
 from handinger_tui.core.safety import clean_line
@@ -250,18 +250,11 @@ def receipt_lines(session: Session, turn: Turn, frames: Iterable[Frame]) -> Iter
             if row.value.startswith(UNKNOWN) and not row.note and row.label not in {"Cost", "Status"}:
                 unknown.setdefault(row.value.capitalize(), []).append(row.label.lower())
             elif not _ITEM.fullmatch(row.label) and row.value not in ids:
-                yield line("receipt", in_words(f"{row.label}: {_row_words(row)}"))
+                yield line("receipt", in_words(f"{row.label}: {row.words}"))
         for value, labels in unknown.items():
             yield line("receipt", f"{value}: {', '.join(labels)}")
-        if section.title == EVIDENCE:
+        if section.is_evidence:
             yield from _evidence(session, turn)
-
-
-def _row_words(row: ReceiptRow) -> str:
-    value, to, later = row.value.partition(" → ")
-    if to:
-        return f"{value} before and after" if value == later else f"{value} before, {later} after"
-    return f"{value}{f' ({row.note})' if row.note else ''}"
 
 
 def spending_lines(overview: Report, by_session: Report) -> Iterator[str]:

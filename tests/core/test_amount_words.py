@@ -13,7 +13,6 @@ from handinger_tui.core.amounts import (
     Unit,
     amount_text,
     bare_text,
-    cost_words,
     count_within,
     exact_text,
     fitted,
@@ -109,10 +108,10 @@ def test_a_legend_explains_the_signs_that_occur() -> None:
 
 def test_what_turns_cost_is_in_usd_else_in_credits_and_their_price() -> None:
     credit = Total(Decimal(8), unsettled=True)
-    assert cost_words(Total(SOME), credit) == "$1.23"
-    assert cost_words(Total(None), credit) == "8 credits so far"
-    assert cost_words(Total(None), credit, Decimal("0.08")) == "8 credits so far (about $0.08)"
-    assert cost_words(Total(None, 1), Total(None, 1)) == "unknown"
+    assert Total(SOME).cost_words(credit) == "$1.23"
+    assert Total(None).cost_words(credit) == "8 credits so far"
+    assert Total(None).cost_words(credit, Decimal("0.08")) == "8 credits so far (about $0.08)"
+    assert Total(None, 1).cost_words(Total(None, 1)) == "unknown"
 
 
 def test_a_column_is_aligned_at_the_point() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.core.amounts import Unit, cost_words
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.export.result import notice_of_end
 from handinger_tui.core.formatting import duration
 from handinger_tui.core.jsontext import JsonObject, as_list, as_object
@@ -244,7 +244,7 @@ async def agree(life: Life) -> Places:
     assert unassigned <= _sum(one.usd.value for one in report.suspense)
     assert (await spent(ledger)).usd.value == report.total.total("usd").value
     today = await ledger.charges.spent(ChargeFilter())
-    assert board.today.startswith(cost_words(today.usd, today.credits) if today.turns else "")
+    assert board.today.startswith(today.usd.cost_words(today.credits) if today.turns else "")
     return places
 
 

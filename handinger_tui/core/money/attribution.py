@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, Unit, at_price, cost_words
+from handinger_tui.core.amounts import Total, Unit, at_price
 from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.figures import (
     FIGURES,
@@ -152,7 +152,7 @@ class TurnMoney(Struct, frozen=True):
         usd, credit = (self.total(unit) for unit in Unit)
         if usd.value is credit.value is None:
             return ""
-        return cost_words(usd, credit, self.priced(credit_usd))
+        return usd.cost_words(credit, self.priced(credit_usd))
 
     def words(self, credit_usd: Decimal | None) -> str:
         """The same; "unknown" if nothing is known, "unknown so far" while something may still come."""

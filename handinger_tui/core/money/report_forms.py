@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import (
     Unit,
     amount_text,
-    cost_words,
     currency_words,
     excess_words,
     price_words,
@@ -236,7 +235,7 @@ def _turns(report: Report, rows: ReportRows, width: int) -> Iterator[str]:
     while page := list(islice(charges, PAGE)):
         yield _table(PLAIN_TURN_COLUMNS, [plain_turn_row(one) for one in page], width)
     for bucket in report.suspense:
-        amount = cost_words(bucket.usd if bucket.usd.value else EMPTY_TOTAL, bucket.credits)
+        amount = (bucket.usd if bucket.usd.value else EMPTY_TOTAL).cost_words(bucket.credits)
         line = f"{unassigned_name(bucket)}: {amount}"
         yield textwrap.fill(line, width, break_on_hyphens=False) + "\n"
     overall = report.total

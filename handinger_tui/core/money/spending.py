@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from handinger_tui.core.amounts import Total, Unit, at_price, cost_words, split_excess, total, with_signs
+from handinger_tui.core.amounts import Total, Unit, at_price, split_excess, total
+from handinger_tui.core.columns import with_signs
 from handinger_tui.core.figures import COST_MEMBERS, NO_COSTS, NO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.formatting import UNKNOWN, plural
 from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
@@ -270,7 +271,7 @@ class Bucket(Struct, frozen=True):
         """Its cost, in credits where no USD are reported; "" where neither is."""
         if not self.in_credits:
             return self.usd.words() if self.usd.value is not None else ""
-        return cost_words(EMPTY_TOTAL, self.credits, self.priced(prices))
+        return EMPTY_TOTAL.cost_words(self.credits, self.priced(prices))
 
     def in_header(self, session: Bucket, gauges: Iterable[Gauge], prices: Prices | None) -> tuple[str, ...]:
         """What today cost, the longest form first: "$1.40 of $2.00 · session $0.90", "$1.40"; () for nothing.
@@ -339,7 +340,7 @@ def sum_text(usd: Total, credit_total: Total, turns: int, priced: Decimal | None
         credited = "" if credit_total.value is None else credit_total.about(Unit.CREDITS)
         pieces = [usd.words(), f"{credited} {gaps}".rstrip()]
     elif credit_total.value is not None:
-        pieces = [cost_words(usd, credit_total, priced)]
+        pieces = [usd.cost_words(credit_total, priced)]
     return " · ".join(filter(None, [*pieces, plural(turns, "turn")]))
 
 

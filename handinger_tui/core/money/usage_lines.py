@@ -16,7 +16,6 @@ from handinger_tui.core.amounts import (
     amount_text,
     at_price,
     bare_text,
-    cost_words,
     count_within,
     excess_words,
     fitted,
@@ -321,7 +320,7 @@ def compact_line(
         return ""
     turn = f"turn {view.cost or view.own.money.total(Unit.USD).words()}"
     usd, credit = view.session(Unit.USD), view.session(Unit.CREDITS)
-    of_session = cost_words(usd, credit, at_price(credit.value, view.session_usd))
+    of_session = usd.cost_words(credit, at_price(credit.value, view.session_usd))
     pieces = [turn, f"session {of_session}"] if len(view.turns) > 1 else [turn]
     gauge = nearest(gauges)
     if gauge is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, Unit, cost_words
+from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.turn import (
     AT_WORK,
@@ -421,7 +421,7 @@ class SessionSummary(Struct, frozen=True):
     @property
     def cost(self) -> str:
         """What its turns cost, in words."""
-        return cost_words(self.usd, self.credits)
+        return self.usd.cost_words(self.credits)
 
     @property
     def credits_words(self) -> str:

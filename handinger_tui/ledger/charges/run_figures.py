@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from handinger_tui.core.amounts import Total, Unit, at_price, cost_words
+from handinger_tui.core.amounts import Total, Unit, at_price
 from handinger_tui.core.formatting import local_time
 from handinger_tui.core.money.limits import CALENDAR_SCOPES, Gauge, Scope
 from handinger_tui.core.money.spending import ChargeFilter
@@ -116,7 +116,7 @@ class BoardLimits:
             return day.used_text + note
         which = ChargeFilter(since_ms=self._periods[Scope.DAY], simulated=self._rules.simulated)
         sums = spent(self._connection, which)
-        words = cost_words(sums.usd, sums.credits, at_price(sums.credits.value, self._rules.price))
+        words = sums.usd.cost_words(sums.credits, at_price(sums.credits.value, self._rules.price))
         return words + note if sums.turns else ""
 
     @property

@@ -14,6 +14,7 @@ from textual.events import Key
 from textual.widgets import Button, Input, Static
 
 from handinger_tui.core.amounts import exact_text
+from handinger_tui.core.bars import percent_level
 from handinger_tui.core.money.limits import STILL, Gauge
 from handinger_tui.ui.dialogs import Dialog, button
 from handinger_tui.ui.spending.limit_changes import (
@@ -22,7 +23,7 @@ from handinger_tui.ui.spending.limit_changes import (
     parse_limit_change,
     parse_raised_amount,
 )
-from handinger_tui.ui.widgets.status_text import limit_meter
+from handinger_tui.ui.widgets.status_text import SHAPE, STYLE
 
 NOT_SENT: Final = "Nothing was sent. Your text is still in the prompt."
 QUEUE_HELD: Final = "The queue is held."
@@ -31,6 +32,25 @@ EXAMPLES: Final = ("day 5", "worker 3", "session 20 credits", "turn 0.50", "day 
 SCROLLS: Final = {"up": -2, "down": 2, "pageup": -8, "pagedown": 8}
 """Lines scrolled by each key; a meter has two lines."""
 RULE: Final = "Warns at 80%; blocks new messages at 100%."
+
+
+METER_CELLS: Final = 16
+"""Cells of the bar of a limit in a dialog."""
+
+
+def limit_meter(gauge: Gauge) -> Content:
+    """A limit in a dialog: its name, bar and origin; the amounts; with reservations also the free amount."""
+    limit, style = gauge.limit, STYLE[gauge.state]
+    origin = f" · {limit.origin.words}" if limit.origin.words else ""
+    first = Content.assemble(
+        (f"{SHAPE[gauge.state]} ", style),
+        (f"{limit.scope.capitalize():<8}", "bold $foreground"),
+        (percent_level(gauge.percent, METER_CELLS), style),
+        (f" {gauge.state.word}".rstrip(), f"bold {style}"),
+        (origin, "$text-muted"),
+    )
+    amounts = (Content.styled(f"  {text}", "$foreground") for text in gauge.amounts)
+    return Content("\n").join([first, *amounts])
 
 
 class RaiseLimit(Dialog[Decimal]):

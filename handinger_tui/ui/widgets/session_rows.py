@@ -11,8 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 from textual.content import Content
 
-from handinger_tui.core.amounts import with_signs
-from handinger_tui.core.columns import Align, Column, Row, Tone
+from handinger_tui.core.columns import Align, Column, Row, Tone, with_signs
 from handinger_tui.core.formatting import ago, day_text, local_time, middle_cut, plural
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean, clean_line

@@ -10,10 +10,9 @@ from msgspec.structs import replace
 from textual.content import Content
 
 from handinger_tui.core.acts import RUNS_ON, Hold, until_sent, waiting_words
-from handinger_tui.core.bars import percent_level
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import duration, one_unit, plural
-from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
+from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.session import LOCAL, Session, any_with_status, with_status
 from handinger_tui.core.turns.turn import DRAFT, FREE, LIVE, STATUS_WORDS, ErrorKind, Turn, TurnStatus
@@ -24,26 +23,9 @@ if TYPE_CHECKING:
     from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney
 
 
-STYLE: Final = {GaugeState.BELOW: "$success", GaugeState.NEAR: "$warning", GaugeState.REACHED: "$error"}
-SHAPE: Final = {GaugeState.BELOW: "●", GaugeState.NEAR: "▲", GaugeState.REACHED: "■"}
-"""The shape tells the state without color."""
-METER_CELLS: Final = 16
-"""Cells of the bar of a limit in a dialog."""
-
-
-def limit_meter(gauge: Gauge) -> Content:
-    """A limit in a dialog: its name, bar and origin; the amounts; with reservations also the free amount."""
-    limit, style = gauge.limit, STYLE[gauge.state]
-    origin = f" · {limit.origin.words}" if limit.origin.words else ""
-    first = Content.assemble(
-        (f"{SHAPE[gauge.state]} ", style),
-        (f"{limit.scope.capitalize():<8}", "bold $foreground"),
-        (percent_level(gauge.percent, METER_CELLS), style),
-        (f" {gauge.state.word}".rstrip(), f"bold {style}"),
-        (origin, "$text-muted"),
-    )
-    amounts = (Content.styled(f"  {text}", "$foreground") for text in gauge.amounts)
-    return Content("\n").join([first, *amounts])
+STYLE: Final = ("$success", "$warning", "$error")
+SHAPE: Final = ("●", "▲", "■")
+"""Of a limit that is below, near or reached, see `Gauge.state`; the shape tells that without color."""
 
 
 def limit_mark(gauges: Sequence[Gauge]) -> Content:
@@ -51,7 +33,7 @@ def limit_mark(gauges: Sequence[Gauge]) -> Content:
 
     It is that of the most pressing limit: a reached one before a near one, then the widest scope.
     """
-    pressing = [gauge for gauge in gauges if gauge.state is not GaugeState.BELOW]
+    pressing = [gauge for gauge in gauges if gauge.state.word]
     if not pressing:
         return Content("")
     scopes = list(Scope)
