@@ -49,7 +49,7 @@ from handinger_tui.ui.sessions.message_files import (
     require_same,
     sendable,
 )
-from handinger_tui.ui.sessions.opening import last_id_for, open_requested
+from handinger_tui.ui.sessions.opening import open_first
 from handinger_tui.ui.widgets.status_text import ended_words, left_running_words, next_step, shown_turns
 
 if TYPE_CHECKING:
@@ -592,10 +592,7 @@ class Conversation:
         """Show the session that the command line asks for."""
         controller, options = self.controller, self._options
         try:
-            # Before the recovery: what it settles in other sessions would make one of them the last.
-            last_id = await last_id_for(controller, options)
-            await controller.recover()
-            initial = await open_requested(controller, options, new_id, last_id)
+            initial = await open_first(controller, options, new_id)
         except HandingerError:
             self._show(new_id)
             raise

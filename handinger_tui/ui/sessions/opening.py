@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.ui.ports import Opening
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from handinger_tui.ui.ports import AppOptions
     from handinger_tui.ui.sessions.controller import SessionController
 
@@ -18,30 +21,34 @@ class InitialSession(Struct, frozen=True):
     """The session to start with.
 
     `notice`: a line to show to the person. `problem`: the worker of the session could not be read, so
-    nothing is sent to it yet.
+    nothing is sent to it yet. `recovered`: the sessions of turns that an earlier run left open.
     """
 
     session_id: str
     notice: str = ""
     problem: HandingerError | None = None
+    recovered: Sequence[str] = ()
 
 
-async def last_id_for(controller: SessionController, options: AppOptions) -> str | None:
-    """The id of the session that was used last, where that is requested; None where there is none."""
-    if options.opening not in (Opening.LAST, Opening.LAST_OR_FRESH):
-        return None
-    return await controller.connection.history.last()
+async def open_first(controller: SessionController, options: AppOptions, new_id: str) -> InitialSession:
+    """Settle what an earlier run left open, and open the session that the command line requests.
 
-
-async def open_requested(
-    controller: SessionController, options: AppOptions, new_id: str, last_id: str | None
-) -> InitialSession:
-    """Open the session that the command line requests. What is shown does not change.
+    What is shown does not change.
 
     Raises:
         NoSuchSession: no session matches, or more than one does.
         LedgerError: the history cannot be read.
     """
+    is_last = options.opening in (Opening.LAST, Opening.LAST_OR_FRESH)
+    # Before the recovery: what it settles in other sessions would make one of them the last.
+    last_id = await controller.connection.history.last() if is_last else None
+    recovered = await controller.recover()
+    return replace(await _open_requested(controller, options, new_id, last_id), recovered=recovered)
+
+
+async def _open_requested(
+    controller: SessionController, options: AppOptions, new_id: str, last_id: str | None
+) -> InitialSession:
     match options.opening:
         case Opening.FRESH | Opening.PICKER:
             return InitialSession(new_id)

@@ -14,6 +14,8 @@ from handinger_tui.ui.work.entering import Submitter
 from handinger_tui.ui.work.limit_watcher import reload
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from handinger_tui.engine.replay import Replay
     from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.commands.command import CommandContext
@@ -66,16 +68,13 @@ class Startup:
 
     async def _open_first(self, new_id: str) -> str:
         """Show the first session and send the message of the command line; returns its id."""
-        from handinger_tui.ui.sessions.opening import InitialSession, last_id_for, open_requested  # connected
+        from handinger_tui.ui.sessions.opening import InitialSession, open_first  # connected
 
         controller, prompt = self._controller, self._composer.prompt
         initial = InitialSession(new_id)
         try:
-            # Before the recovery: what it settles in other sessions would make one of them the last.
-            last_id = await last_id_for(controller, self._options)
-            recovered = await controller.recover()
-            initial = await open_requested(controller, self._options, new_id, last_id)
-            self._report_recovered(recovered, initial.session_id)
+            initial = await open_first(controller, self._options, new_id)
+            self._report_recovered(initial.recovered, initial.session_id)
             await self._switcher.show_first(initial.session_id)
             # After the session is shown: finding the prompts of 2,000 turns takes 0.1 s.
             prompt.message_history.add(*await controller.connection.history.prompts(), older=True)
@@ -114,7 +113,7 @@ class Startup:
         if notice:
             self._interaction.announce(notice)
 
-    def _report_recovered(self, recovered: list[str], opened_id: str) -> None:
+    def _report_recovered(self, recovered: Sequence[str], opened_id: str) -> None:
         """Report the leftovers of an earlier run: messages that may have been sent, and queued ones."""
         controller, say = self._controller, self._interaction.say
         actors = [controller.actor(session_id) for session_id in recovered]
