@@ -212,7 +212,9 @@ class _BodyReader:
                         if pacer.is_slow_stream():
                             self._arrived.set()
                         await pacer.pause()
-                    self._arrived.set()
+                    if self._chunks:
+                        # Not what was taken during the pause: whoever reads would wake for nothing.
+                        self._arrived.set()
                     if self._size >= MAX_READ_AHEAD:
                         self._has_room.clear()
                         await self._has_room.wait()

@@ -593,6 +593,10 @@ class DiffApp(App[None]):
         is_hidden = self.screen.styles.background.a == 1
         return [] if is_hidden else super()._background_screens
 
+    def shows(self, screen: Screen[Any]) -> bool:
+        """Whether anything of a screen can be seen."""
+        return screen is self.screen or screen in self._background_screens
+
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Display an update; cells that the terminal already shows are not written again."""
         if isinstance(renderable, CompositorUpdate):

@@ -320,9 +320,11 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
     def _advance_clock(self) -> None:
         """Update the elapsed times in header and panels, and the countdown; the transcript is not touched."""
         now_ms = self._now_ms()
-        self._header.beat(now_ms)
-        self.sidebar.tick(now_ms)
-        self.pane.advise(now_ms)
+        # Behind a page nobody sees them.
+        if self.interaction.app.shows(self):
+            self._header.beat(now_ms)
+            self.sidebar.tick(now_ms)
+            self.pane.advise(now_ms)
         # The clock stops when neither a countdown nor a turn runs.
         self.scheduler.clock.set_running(self.controller.running or self.pane.card.waiting_s(now_ms) > 0)
 
