@@ -212,10 +212,11 @@ class Width(Struct, frozen=True):
         """What the cells of these rows need."""
         if column.align is Align.BAR:
             return cls(highest=max((Decimal(row.values.get(at, 0)) for row in rows), default=Decimal(0)))
-        full = Room.of((row.cells[at] for row in rows), column.align, cells)
+        # Most rows of a column have one of few texts.
+        full = Room.of({row.cells[at] for row in rows}, column.align, cells)
         if not any(at in row.briefs for row in rows):
             return cls(full, full)
-        texts = (row.briefs.get(at, row.cells[at]) for row in rows)
+        texts = {row.briefs.get(at, row.cells[at]) for row in rows}
         return cls(full, Room.of(texts, column.align, cells))
 
     def wider(self, other: Width) -> Width:

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 
 MOST_QUIET: Final = 500
 """Quiet sessions that are listed where the person asks for them: the newest ones."""
+_NO_LIMITS: Final = RunLimits()
 _OPEN_SCHEDULES_MS: Final = 3_600_000
 """A schedule that runs once is listed for so long after its time."""
 _WEBHOOKS: Final = """
@@ -162,7 +163,7 @@ class RunHistory:
         self._usual_for: tuple[object, ...] = ()
         """The moment and the turns for which `_usual` was read."""
         self._known_runs: dict[str, tuple[object, SessionRun]] = {}
-        """The run of a session, and the rows it comes from: in a second most have not changed."""
+        """The run of a session, and what it comes from: in a second most have not changed."""
 
     async def board(self, *, everything: bool = False, also: Collection[str] = ()) -> Board:
         """The board; the same object as the last time where nothing was written since then.
@@ -217,7 +218,7 @@ class RunHistory:
         rises = unassigned(connection)
         for one in summaries:
             row = rows[one.session_id]
-            inputs = one, is_watched(str(row["run_id"])), *row
+            inputs = one, is_watched(str(row["run_id"])), self._limits.rules.prices, *row
             before = self._known_runs.get(one.session_id)
             if before is None or before[0] != inputs:
                 before = inputs, self._run(connection, one, row, is_watched)
@@ -225,15 +226,14 @@ class RunHistory:
             run = before[1]
             # The newest session of a worker has them.
             unexplained = rises.pop((one.base_url, one.worker_id or ""), None)
-            own = limits.of_run(_session(one)) if run.under_way or run.waiting else RunLimits()
-            yield replace(
-                run,
-                unassigned=unexplained,
-                left=own.left,
-                reached=own.reached,
-                priced=self._limits.rules.prices.cost([(run.began_ms, run.credits.value)]),
-                webhook=failing.get(one.session_id),
-            )
+            own = limits.of_run(_session(one)) if run.under_way or run.waiting else _NO_LIMITS
+            webhook = failing.get(one.session_id)
+            if unexplained is None and webhook is None and own == _NO_LIMITS:
+                yield run
+            else:
+                yield replace(
+                    run, unassigned=unexplained, left=own.left, reached=own.reached, webhook=webhook
+                )
 
     def _run(
         self, connection: sqlite3.Connection, one: SessionSummary, row: Row, is_watched: Callable[[str], bool]
@@ -265,6 +265,7 @@ class RunHistory:
                 status = TurnStatus.ACCEPTED
         watched = is_open and is_watched(str(row["run_id"]))
         began_ms = int_or_zero(row["at_ms"]) if has_charge else NO_DAY
+        began_ms = int_or_zero(row["created_ms"]) if began_ms == NO_DAY else began_ms
         budget = unpack_optional(row["run_budget"]) or DEFAULT_BUDGET
         simulated = one.base_url == LOCAL
         worker_id = one.stored_worker_id or one.worker_id
@@ -276,11 +277,12 @@ class RunHistory:
             watched=watched,
             trigger=trigger_of(row["run_trigger"]),
             fault=parsed(_fault_in, row["outcome"], None),
-            began_ms=int_or_zero(row["created_ms"]) if began_ms == NO_DAY else began_ms,
+            began_ms=began_ms,
             ended_ms=int_or_none(row["settled_ms"]),
             took_ms=took_ms,
             usd=usd,
             credits=credited,
+            priced=self._limits.rules.prices.cost([(began_ms, credited.value)]),
             usual=self._usual_of(connection, worker_id, budget, turn_id, simulated=simulated),
             files=int_or_zero(row["new_files"]),
             sources=int_or_zero(row["new_sources"]),
