@@ -328,7 +328,7 @@ KEYS: Final = (
         Key("runs.snooze", "z", "act('snooze')", "Snooze", "Needs nothing for an hour, or again", 7),
         Key("runs.sort", "s", "arrange", "Sort", "Put the rows in order again", 8),
         Key("runs.add", "a", "add", "Add by id", "Add a run by id or address (free)", 8),
-        Key("runs.all", "q", "quiet", "Quiet", "Show or hide quiet sessions", 8),
+        Key("runs.all", "f", "quiet", "Quiet", "Unfold or fold quiet sessions", 8),
         # Before the key of lists that sorts: these rows have one order.
         Key("runs.address", "o", "act('address')", "Address", "Open its address in the dashboard", 9),
         Key("runs.webhook", "h", "act('webhook')", "Webhook", "Deliveries of its webhook, where it fails"),

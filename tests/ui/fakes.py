@@ -280,8 +280,11 @@ class FakeRuns:
     """Workers with what was remembered of their webhooks, and whether it was read."""
     gate: asyncio.Event | None = None
     """Holds back the board."""
+    everything: bool = False
+    """Whether the last reading was one with quiet sessions."""
 
     async def board(self, *, everything: bool = False, also: Collection[str] = ()) -> Board:
+        self.everything = everything
         if self.gate is not None:
             await self.gate.wait()
         return self.value

@@ -31,7 +31,7 @@ from handinger_tui.ui.widgets.column_list import BESIDE, ColumnList
 if TYPE_CHECKING:
     from handinger_tui.ui.front import Front
 
-EMPTY: Final = "Nothing runs, and nothing needs you. Press q to show quiet sessions, a to add a run by id."
+EMPTY: Final = "Nothing runs, and nothing needs you. Press f to show quiet sessions, a to add a run by id."
 NO_TURNS: Final = "It has no turns yet. Nothing was added."
 NO_SESSION: Final = "No session of its worker is on this computer."
 EntryAct = Callable[[Any], Awaitable[str | None]]

@@ -103,6 +103,18 @@ async def test_each_row_has_its_state_its_last_event_and_its_cost() -> None:
         await desktop.shows(pilot, "1 needs you")
 
 
+async def test_f_unfolds_quiet_sessions_and_q_closes_the_board_as_any_list() -> None:
+    desktop = Desktop()
+    async with desktop.running(120, 40) as pilot:
+        await opened(desktop, pilot)
+        await pilot.press("f")
+        await desktop.until(pilot, lambda: desktop.runs.everything)
+        await pilot.press("f")
+        await desktop.until(pilot, lambda: not desktop.runs.everything)
+        await pilot.press("q")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+
+
 async def test_a_narrow_header_has_the_title_and_what_needs_the_person_before_the_whole_account() -> None:
     desktop = Desktop(api=answers("Hello"), badge=replace(REMOTE, profile=""))
     async with desktop.running(60, 20) as pilot:
