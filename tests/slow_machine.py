@@ -38,10 +38,10 @@ class _Clock:
     """The monotonic clock, with all jumps."""
 
     def __init__(self) -> None:
-        self._usual, self._passed_s = time.monotonic, 0.0
+        self.usual, self._passed_s = time.monotonic, 0.0
 
     def monotonic(self) -> float:
-        return self._usual() + self._passed_s
+        return self.usual() + self._passed_s
 
     def jump(self) -> None:
         self._passed_s += JUMP_S * _random.random() ** STEEP
@@ -107,6 +107,24 @@ def _widgets_are_late() -> None:
     _patch.setattr(MessagePump, "_get_message", late_take)
 
 
+def _stamps_are_of_the_machine() -> None:
+    """Events are put in order by a clock that all programs share, those that a test starts, too: no jumps."""
+    from handinger_tui.cli.wiring import SystemClock
+
+    make = SystemClock.__init__
+
+    def make_usual(
+        clock: SystemClock,
+        newest_ms: int = 0,
+        wall_ns: Callable[[], int] = time.time_ns,
+        monotonic: Callable[[], float] = _clock.usual,
+    ) -> None:
+        make(clock, newest_ms, wall_ns, monotonic)
+
+    _patch.setattr(SystemClock, "__init__", make_usual)
+    _patch.setattr(SystemClock, "monotonic", lambda _self: time.monotonic())
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--slow-seed` says which delays."""
     parser.addoption("--slow-seed", default="0", help="which random delays tests.slow_machine makes")
@@ -117,6 +135,7 @@ def pytest_configure() -> None:
     _work_is_late()
     _loops_are_late()
     _widgets_are_late()
+    _stamps_are_of_the_machine()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -66,7 +66,8 @@ def test_a_terminal_that_takes_nothing_keeps_no_program(tmp_path: Path, key: str
     with writing_worker() as (server, _), plain(tmp_path, "--plain", server=server) as it:
         it.enters("write items 5000")
         it.reads("Line 5 ")
-        # From here on nobody reads what it writes.
+        # Ctrl+S: the terminal takes no more. Ctrl+C lets it take what fits, which nobody reads.
+        it.type("\x13")
         give_up = time.monotonic() + PATIENCE_S
         while it.is_running:
             assert time.monotonic() < give_up
