@@ -28,7 +28,7 @@ def world(server: FaultServer) -> World:
 @pytest.fixture
 def ask(server: FaultServer, world: World, tmp_path: Path) -> Any:
     def command(*argv: str) -> Ran:
-        limits = SHORT | {"HANDINGER_MAX_WAIT": "2"}
+        limits = SHORT | {"HANDINGER_MAX_WAIT": "60"}
         return run(*argv, home=tmp_path, base_url=server.base_of(world), **limits)
 
     return command
