@@ -93,9 +93,11 @@ _SUMMARIES: Final = f"""
      GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.entered DESC
 """
 _PREVIEW: Final = f"""
-    SELECT t.prompt, substr(a.text, -{PREVIEWED}) AS answer, e.files, e.sources
+    SELECT t.prompt, substr(a.text, -{PREVIEWED}) AS answer, e.files,
+           COALESCE(m.sources, e.sources) AS sources
       FROM turns t LEFT JOIN answers a ON a.turn_id = t.turn_id
       LEFT JOIN search_entries e ON e.turn_id = t.turn_id
+      LEFT JOIN turn_totals m ON m.turn_id = t.turn_id
      WHERE t.session_id = ? AND t.status <> '{TurnStatus.NOT_SENT}' ORDER BY t.place DESC LIMIT 1
 """
 _COUNT: Final = "SELECT COUNT(*) FROM sessions"

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.search import Query, SearchHit, Term, Texts, folded, snippet_of, texts_of
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.core.turns.turn import Turn
@@ -238,7 +239,8 @@ def put(connection: sqlite3.Connection, turn: Turn) -> None:
     stored = connection.execute(_ENTRY_OF_TURN, (turn_id,)).fetchone()
     if stored is not None and texts_in(stored) == texts:
         return
-    files, sources = (len(text.splitlines()) for text in (texts.files, texts.sources))
+    # Those that the worker made: each has several texts, and the texts are also of what was attached.
+    files, sources = len(files_of_turn(turn)), len(sources_of_turn(turn))
     connection.execute(_PUT_ENTRY, (turn_id, files, sources, packed(texts._replace(prompt="", answer=""))))
     old = None if stored is None else removal(stored)
     if old is not None:
@@ -415,7 +417,7 @@ def _filters(query: Query) -> tuple[dict[str, str | bytes | int], str, str]:
     if query.tags or query.projects:
         conditions.append(CHOSEN.format("t.session_id"))
     if query.has_file:
-        conditions.append("COALESCE(e.files, t.attachments <> '[]')")
+        conditions.append("(COALESCE(e.files, 0) > 0 OR t.attachments <> '[]')")
     if query.has_source:
         conditions.append("COALESCE(e.sources, 0) > 0")
     sessions = "JOIN sessions s ON s.session_id = t.session_id" if query.workers else ""

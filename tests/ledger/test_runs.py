@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Unit
+from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.money.limits import Limit, Scope
 from handinger_tui.core.money.prediction import unusual_above
@@ -18,7 +19,7 @@ from handinger_tui.core.runs import Board, PlannedRun, Reason, Section, SessionR
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
-from handinger_tui.core.turns.turn import StartPolicy, TurnStatus
+from handinger_tui.core.turns.turn import Attachment, StartPolicy, TurnStatus
 from handinger_tui.core.webhooks import FailedDeliveries, WebhookReading
 from handinger_tui.ledger.charges.limits import LimitRules
 from handinger_tui.ledger.ledger import FileAccess
@@ -51,6 +52,30 @@ async def start(ledger: Ledger, name: str = "ses_1", turn_id: str = "turn_1", **
 def only(board: Board) -> SessionRun:
     (run,) = board.runs
     return run
+
+
+async def test_new_files_and_sources_are_counted_as_the_receipt_counts_them(tmp_path: Path) -> None:
+    frames = answered(
+        "0.25",
+        sources=[{"id": f"s{at}", "title": f"Source {at}", "url": f"{HERE}/{at}"} for at in range(3)],
+        files=[{"filename": "made.csv", "url": f"{HERE}/made.csv", "mediaType": "text/csv"}],
+    )
+    attached = Attachment("/tmp/mine.csv", "mine.csv", 1, "text/csv")
+    async with opened(tmp_path / "h.db") as ledger:
+        what = turn_request(attachments=(attached,))
+        stored = await play(ledger, session(), what, frames)
+        await ledger.history.mark_unread("ses_1")
+        (turn,) = stored.turns
+        counts = len(files_of_turn(turn)), len(sources_of_turn(turn))
+        assert counts == (1, 3)
+        run = only(await ledger.runs.board())
+        assert (run.files, run.sources) == counts
+        preview = await ledger.history.preview("ses_1")
+        assert (preview.files, preview.sources) == counts
+        # Of an earlier version.
+        await ledger.database.change(lambda db: db.execute("UPDATE search_entries SET sources = 6").rowcount)
+        assert (await ledger.history.preview("ses_1")).sources == 3
+        assert only(await ledger.runs.board()).sources == 3
 
 
 async def test_a_turn_under_way_is_running_with_its_last_event(tmp_path: Path) -> None:

@@ -94,11 +94,13 @@ _RUN: Final = f"""
                  OR EXISTS (SELECT 1 FROM turn_totals c WHERE c.turn_id = t.turn_id))
           ORDER BY t.place DESC LIMIT 1))
 """
+# Entries of earlier versions count texts, two of most sources. Imported turns have no charge.
 _RUNS: Final = f"""
     SELECT m.*, '' AS title, '' AS prompt, s.session_id AS whose, s.pinned_ms, s.snoozed_ms,
            n.turn_id AS run_turn, n.status AS run_status, n.created_ms, n.settled_ms, n.run AS run_id,
            n.budget AS run_budget, n.started_by AS run_trigger, n.imported_ms,
-           l.tried_ms, e.files AS new_files, e.sources AS new_sources,
+           l.tried_ms, e.files AS new_files,
+           COALESCE(m.sources, e.sources) AS new_sources,
            (SELECT f.at_ms FROM frames f WHERE f.turn_id = n.turn_id AND f.framing <> 'note'
              ORDER BY f.seq DESC LIMIT 1) AS event_ms,
            CASE WHEN m.status = '{TurnStatus.SENDING}' THEN EXISTS (
