@@ -166,7 +166,11 @@ class Startup:
         """Check once on the turns that were left running, and report the result. Raises LedgerError."""
         from handinger_tui.ui.sessions.left_running import check_left_running  # with the connection
 
-        ended, running = await check_left_running(self._controller)
+        # What is on the board is said there, and a notification would cover it.
+        ended, running = (
+            [session for session in sessions if not self._controller.is_on_board(session.session_id)]
+            for sessions in await check_left_running(self._controller)
+        )
         for line in left_running_words(ended, running, self._context.now_ms()):
             self._interaction.announce(line)
         self._context.view.repaint()

@@ -8,8 +8,11 @@ import asyncio
 from copy import deepcopy
 from dataclasses import dataclass, field
 
+import pytest
+
 from handinger_tui.core.errors import Refused, Unreachable
 from handinger_tui.core.jsontext import Json
+from handinger_tui.core.runs import Board, SessionRun
 from handinger_tui.core.stream import WorkerBody
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.core.turns.turn import ErrorKind, TurnStatus
@@ -109,6 +112,24 @@ async def test_a_list_that_is_open_already_is_read_again_and_keeps_its_mark() ->
         api.may.set()
         await desktop.shows(pilot, "still running · 4 m · 1 turn · 12 credits so far")
         assert desktop.app.screen.query_one(ColumnList).cursor == 1
+
+
+@pytest.mark.parametrize("last", [BUSY, DONE])
+async def test_nothing_covers_the_board_to_say_what_it_shows(last: str) -> None:
+    past = Past()
+    session_id = await past.leave()
+    api = SlowApi(workers=[last])
+    api.may = asyncio.Event()
+    desktop = past.next(api)
+    desktop.runs.value = Board((SessionRun(session_id, "Do it", status=TurnStatus.RUNNING),))
+    async with desktop.running(120, 40) as pilot:
+        await pilot.press("f7")
+        await desktop.shows(pilot, "known on this computer", "Do it")
+        await desktop.until(pilot, lambda: desktop.work.controller.is_on_board(session_id))
+        api.may.set()
+        await desktop.until(pilot, lambda: desktop.work.controller.follows)
+        await desktop.settle(pilot)
+        assert "Do it" not in desktop.notices()
 
 
 async def test_runs_that_ended_elsewhere_are_fetched_marked_unread_and_reported_once() -> None:
