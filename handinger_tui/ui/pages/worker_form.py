@@ -87,7 +87,7 @@ class WorkerFormScreen(Modal[StoredWorker | None]):
 
     def _field(self, name: str) -> Widget:
         field = (
-            Input(id=f"field-{name}")
+            Input(id=f"field-{name}", select_on_focus=False)
             if name in ("title", "summary")
             else TextArea(id=f"field-{name}", highlight_cursor_line=False)
         )

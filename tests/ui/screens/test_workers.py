@@ -244,6 +244,18 @@ async def test_an_edit_sends_only_what_changed_and_clears_the_schema() -> None:
         assert templates.there["wrk_watch"].text == "Watch.\x1b[2J"
 
 
+async def test_a_letter_is_added_to_a_field_that_gets_the_focus_and_replaces_nothing() -> None:
+    """Also where the field gets it after its text: which comes first depends on how busy the machine is."""
+    desktop, _ = desktop_with(WATCH)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/workers")
+        await desktop.shows(pilot, "Price watch")
+        await pilot.press("e")
+        await desktop.shows(pilot, "Edit Price watch")
+        await pilot.press("tab", "shift+tab", "!")
+        assert desktop.app.screen.query_one("#field-title", Input).value == "Price watch!"
+
+
 async def test_deleting_and_archiving_ask_first() -> None:
     desktop, templates = desktop_with(WATCH)
     async with desktop.running() as pilot:
