@@ -14,6 +14,7 @@ of several; a record is for one program and one choice. What is tried and how it
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import math
 import random
@@ -137,6 +138,7 @@ class _Process:
         # A shell lets what runs in the background ignore it, and so would every program that is started here.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         cls.folder = Path(tempfile.mkdtemp(dir=folder))
+        atexit.register(cls.stack.close)
 
     @classmethod
     def bench(cls, generation: str) -> Bench:
