@@ -42,6 +42,8 @@ class Ticks:
         self._waiting: dict[asyncio.Future[None], Callable[[], bool]] = {}
         self._task: asyncio.Task[None] | None = None
         """Runs while anything waits."""
+        self.lag_s = 0.0
+        """By how much the wall clock got ahead of the steady one since the tick before: the machine slept."""
 
     async def until(self, has_come: Callable[[], bool]) -> None:
         """Wait until `has_come()`, which is asked at each tick, is true. Raises what that raises."""
@@ -57,8 +59,13 @@ class Ticks:
                 self._task = None
 
     async def _ask(self) -> None:
+        clock = self._clock
+        wall_ms, steady_s = clock.now_ms(), clock.monotonic()
         while True:
-            await self._clock.sleep(self._every_s)
+            await clock.sleep(self._every_s)
+            before_ms, before_s = wall_ms, steady_s
+            wall_ms, steady_s = clock.now_ms(), clock.monotonic()
+            self.lag_s = (wall_ms - before_ms) / 1000 - (steady_s - before_s)
             for future, has_come in tuple(self._waiting.items()):
                 # One that was cancelled is still there until its task has gone on.
                 if not future.done():

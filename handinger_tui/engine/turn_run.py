@@ -55,7 +55,7 @@ from handinger_tui.engine.tasks import Ticks, start
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
-    from handinger_tui.engine.ports import Clock, Reply, RetryPolicy, WorkerApi
+    from handinger_tui.engine.ports import Reply, RetryPolicy, WorkerApi
     from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 UNANSWERED = "handinger-tui quit before the service answered."
@@ -328,7 +328,7 @@ async def _ended_by(
         raise lost from None
 
 
-def sleep_guard(clock: Clock, ticks: Ticks) -> AbstractAsyncContextManager[None]:
+def sleep_guard(ticks: Ticks) -> AbstractAsyncContextManager[None]:
     """Run the body; end it at once when the machine has slept in between.
 
     Raises:
@@ -336,16 +336,15 @@ def sleep_guard(clock: Clock, ticks: Ticks) -> AbstractAsyncContextManager[None]
     """
 
     async def slept() -> StreamLost:
-        wall, steady, gap = clock.now_ms(), clock.monotonic(), 0.0
+        lag_s = 0.0
 
         def has_slept() -> bool:
-            nonlocal wall, steady, gap
-            gap = (clock.now_ms() - wall) / 1000 - (clock.monotonic() - steady)
-            wall, steady = clock.now_ms(), clock.monotonic()
-            return gap > SLEPT_S
+            nonlocal lag_s
+            lag_s = ticks.lag_s
+            return lag_s > SLEPT_S
 
         await ticks.until(has_slept)
-        return StreamLost(ErrorKind.NETWORK, f"Back after {duration(int(gap * 1000))}. Checking…")
+        return StreamLost(ErrorKind.NETWORK, f"Back after {duration(int(lag_s * 1000))}. Checking…")
 
     return _ended_by(slept, "sleep-watch")
 
@@ -388,7 +387,7 @@ async def _read_frames(record: TurnRecord, reply: Reply, deps: RunDeps) -> None:
     )
     await record.commit_when_due()
     # `aclosing` closes the generator in this task, also on cancellation.
-    async with sleep_guard(deps.clock, deps.ticks), aclosing(reply.pieces()) as pieces:
+    async with sleep_guard(deps.ticks), aclosing(reply.pieces()) as pieces:
         async for piece in pieces:
             record.feed_raw(piece)
             if record.misdirected:

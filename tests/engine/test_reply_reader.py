@@ -38,7 +38,7 @@ class SleepyClock(FakeClock):
 
 
 def guard(clock: FakeClock) -> AbstractAsyncContextManager[None]:
-    return sleep_guard(clock, Ticks(clock, 1.0))
+    return sleep_guard(Ticks(clock, 1.0))
 
 
 async def test_a_stream_is_lost_immediately_after_sleep() -> None:
