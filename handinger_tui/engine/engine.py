@@ -36,7 +36,7 @@ from handinger_tui.engine.ports import (
     WorkerApi,
     read_with_retries,
 )
-from handinger_tui.engine.read_gate import AT_ONCE, MeteredApi, ReadGate
+from handinger_tui.engine.read_gate import AT_ONCE, CountedReads, ReadGate
 from handinger_tui.engine.session_actor import EngineDeps, ServiceContext, SessionActor, ended_with_program
 from handinger_tui.engine.tasks import Ticks, start
 from handinger_tui.engine.turn_record import RunDeps
@@ -68,9 +68,9 @@ class Engine:
         self._context = context = context or ServiceContext()
         policy = retry_policy or RetryPolicy()
         gate = None if policy.reads_per_s is None else ReadGate(clock, policy.reads_per_s)
-        metered = api if gate is None else MeteredApi(api, gate)
+        reads = api if gate is None else CountedReads(api, gate)
         ticks = Ticks(clock, min(LOOK_AT_STREAMS_S, policy.recovery_window) or LOOK_AT_STREAMS_S)
-        run_deps = RunDeps(metered, log, clock, policy, ticks, tap, gate)
+        run_deps = RunDeps(api, reads, log, clock, policy, ticks, tap, gate)
         self.poller: Poller | None = None
         """Follows what nobody watches; None without a pace, or where workers end with the program."""
         if gate is not None and not context.forgetful:
@@ -211,7 +211,7 @@ class Engine:
         worker_id = actor.session.worker_id
         if worker_id is not None and not actor.running:
             deps = self._deps.run_deps
-            read = partial(deps.api.read_worker, worker_id)
+            read = partial(deps.reads.read_worker, worker_id)
             body = await read_with_retries(read, deps.clock, deps.policy, READS if retry else 1)
             session = await actor.adopt(body)
             if session.session_id != session_id:

@@ -51,8 +51,8 @@ class Reply(Protocol):
         """How many events were dropped because they exceeded the limit of size; the turn counts them."""
 
 
-class WorkerApi(Protocol):
-    """One generation of the Handinger API. What a target (`TurnRequest.target_id`) is, only it knows."""
+class TurnStarts(Protocol):
+    """How a turn begins: by a POST, which is not counted as a reading."""
 
     def new_target(self, turn_id: str, /) -> str | None:
         """The target that a turn begins, where it is known before the POST; None: the service names it.
@@ -72,6 +72,10 @@ class WorkerApi(Protocol):
             Unreachable, Refused, Doubtful, ServerFault, BrokenContract
         """
 
+
+class WorkerReads(Protocol):
+    """The readings of workers."""
+
     def follow(self, worker_id: str, via: StreamRoute) -> AbstractAsyncContextManager[Reply]:
         """GET ?stream=true (`StreamRoute.REPLAY`) or /stream (`StreamRoute.SUBSCRIBE`). Raises ApiError."""
 
@@ -81,6 +85,10 @@ class WorkerApi(Protocol):
         Raises:
             ApiError
         """
+
+
+class WorkerApi(TurnStarts, WorkerReads, Protocol):
+    """One generation of the Handinger API. What a target (`TurnRequest.target_id`) is, only it knows."""
 
 
 class TurnHistory(Protocol):

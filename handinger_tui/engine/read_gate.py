@@ -13,12 +13,10 @@ from handinger_tui.core.turns.turn import ErrorKind
 from handinger_tui.engine.tasks import start
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator, Iterator
 
     from handinger_tui.core.stream import StreamRoute, WorkerBody
-    from handinger_tui.core.turns.turn import TurnRequest
-    from handinger_tui.engine.ports import Clock, Reply, WorkerApi
+    from handinger_tui.engine.ports import Clock, Reply, WorkerReads
 
 AT_ONCE: Final = 20
 """Readings after a pause that need not wait for each other."""
@@ -122,20 +120,12 @@ class ReadGate:
             self._granting.cancel()
 
 
-class MeteredApi:
-    """A service whose readings are counted."""
+class CountedReads:
+    """Implements `WorkerReads`: the readings of a service, counted."""
 
-    def __init__(self, api: WorkerApi, gate: ReadGate) -> None:
+    def __init__(self, api: WorkerReads, gate: ReadGate) -> None:
         self._api = api
         self._gate = gate
-
-    def new_target(self, turn_id: str, /) -> str | None:
-        return self._api.new_target(turn_id)
-
-    def start_turn(
-        self, request: TurnRequest, departed: Callable[[], None] = lambda: None
-    ) -> AbstractAsyncContextManager[Reply]:
-        return self._api.start_turn(request, departed)
 
     @asynccontextmanager
     async def follow(self, worker_id: str, via: StreamRoute) -> AsyncIterator[Reply]:

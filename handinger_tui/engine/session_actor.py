@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.acts import Hold, HoldReason
+from handinger_tui.core.acts import Hold, HoldReason, Offer
 from handinger_tui.core.errors import HandingerError, LedgerError, LimitStop, Refused
 from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.safety import clean_line
@@ -264,17 +264,17 @@ class SessionActor:
         *,
         start: StartPolicy = StartPolicy.MEASURED,
         lineage: Lineage | None = None,
-        past_hold: bool | None = None,
-        held: bool = False,
+        offer: Offer | None = None,
         turn_id: str = "",
     ) -> str:
         """Store a turn and start it, or queue it behind the running one; returns its id.
 
-        A held queue stays held: a message sent now does not wait for it. `past_hold`: whether the person saw
-        it held and sends past it; None: it is held now. `held`: the person was told that the message waits
-        until they send it, which is so whatever has changed since. While a turn runs at the worker unwatched,
-        the message is queued and held, since the service would refuse it. When the caller is cancelled (or
-        `stop` is called) before the turn starts, the turn is kept as not sent. `turn_id`: "" for a new id.
+        A held queue stays held: a message sent now does not wait for it. `offer`: what the person has read of
+        what this does, None: nothing. Whether the message goes past a queue that was held then, and whether
+        it waits until they send it, is so whatever has changed since. While a turn runs at the worker
+        unwatched, the message is queued and held, since the service would refuse it. When the caller is
+        cancelled (or `stop` is called) before the turn starts, the turn is kept as not sent. `turn_id`: ""
+        for a new id.
 
         Raises:
             Elsewhere: the session belongs to another service; nothing was sent.
@@ -283,8 +283,8 @@ class SessionActor:
             NoHistory: turns cannot be recorded, and the user has not agreed to go without.
             LedgerError: the turn could not be stored; nothing was sent.
         """
-        saw_hold = self.queue.hold is not None if past_hold is None else past_hold
-        ticket = SendTicket(self.queue.stops, saw_hold, start, held)
+        saw_hold = self.queue.hold is not None if offer is None else offer.passes
+        ticket = SendTicket(self.queue.stops, saw_hold, start, held=offer is not None and offer.holds)
         try:
             turn_request = self._deps.new_request(prompt, budget, attachments, lineage, turn_id)
             return await self._send(turn_request, ticket)
@@ -722,7 +722,7 @@ class SessionActor:
             ApiError, LedgerError
         """
         try:
-            return await self._deps.run_deps.api.read_worker(worker_id)
+            return await self._deps.run_deps.reads.read_worker(worker_id)
         except Refused as refusal:
             if refusal.kind is ErrorKind.NOT_FOUND:
                 await self.inbox.request(partial(self._settler.end_without_worker, worker_id))

@@ -613,7 +613,7 @@ class LateReader:
             return False
         # An error is ignored: the reading is optional, and the next turn reads the worker as well.
         with suppress(HandingerError):
-            body = await self._deps.api.read_worker(worker_id)
+            body = await self._deps.reads.read_worker(worker_id)
             return await self._inbox.request(partial(self._apply, body))
         return False
 

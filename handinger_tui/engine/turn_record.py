@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from handinger_tui.core.dialects.events import StreamEvent
-    from handinger_tui.engine.ports import Clock, RetryPolicy, TurnHistory, WorkerApi
+    from handinger_tui.engine.ports import Clock, RetryPolicy, TurnHistory, TurnStarts, WorkerReads
     from handinger_tui.engine.read_gate import ReadGate
     from handinger_tui.engine.tasks import Ticks
 
@@ -66,7 +66,8 @@ LEFT = Fault(ErrorKind.NETWORK, "Watching stopped before the service answered. T
 class RunDeps(Struct, frozen=True):
     """What every turn needs. `tap` is called with each stream event as it is decoded."""
 
-    api: WorkerApi
+    starts: TurnStarts
+    reads: WorkerReads
     log: TurnHistory
     clock: Clock
     policy: RetryPolicy

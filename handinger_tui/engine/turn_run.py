@@ -55,7 +55,7 @@ from handinger_tui.engine.tasks import Ticks, start
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
-    from handinger_tui.engine.ports import Reply, RetryPolicy, WorkerApi
+    from handinger_tui.engine.ports import Reply, RetryPolicy, WorkerReads
     from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 UNANSWERED = "handinger-tui quit before the service answered."
@@ -74,7 +74,7 @@ class TurnRun:
     def __init__(self, record: TurnRecord, deps: RunDeps) -> None:
         self.record = record
         self._deps = deps
-        self._api = deps.api
+        self._reads = deps.reads
 
     async def send(self) -> None:
         """Send the turn, read the answer and settle it."""
@@ -136,11 +136,11 @@ class TurnRun:
     async def _send(self) -> None:
         record = self.record
         worker_id = record.request.target_id
-        begun = self._api.new_target(record.turn_id) if worker_id is None else None
+        begun = self._deps.starts.new_target(record.turn_id) if worker_id is None else None
         record.note(Marker.SENDING, worker_id=worker_id, **({} if begun is None else {"begun": begun}))
         await self._deps.log.flush()
         try:
-            async with self._api.start_turn(record.request, self._depart) as reply:
+            async with self._deps.starts.start_turn(record.request, self._depart) as reply:
                 await read_reply(record, reply, self._deps)
         except Unreachable as trouble:
             # It may show late costs of earlier turns.
@@ -188,7 +188,7 @@ class TurnRun:
         body = None
         with suppress(ApiError, TimeoutError):
             async with asyncio.timeout(self._deps.policy.before_timeout):
-                body = await self._api.read_worker(record.request.target_id)
+                body = await self._reads.read_worker(record.request.target_id)
         if body is not None and body.wire:
             record.look = body
             record.feed_worker(body, ReadReason.BEFORE, messages=False)
@@ -211,7 +211,7 @@ class TurnRun:
             return False
         try:
             async with asyncio.timeout(self._deps.policy.before_timeout):
-                body = await self._api.read_worker(record.worker_id)
+                body = await self._reads.read_worker(record.worker_id)
         except (ApiError, TimeoutError):
             return False
         record.look = body
@@ -233,7 +233,7 @@ class TurnRun:
             if not self._may_read_money:
                 continue
             with suppress(ApiError):
-                body = await self._api.read_worker(record.worker_id)
+                body = await self._reads.read_worker(record.worker_id)
                 # The stream may have ended during the read: then the worker is read again to settle the turn.
                 if not self._may_read_money:
                     continue
@@ -423,7 +423,7 @@ async def _until_over(record: TurnRecord, deps: RunDeps) -> None:
         has_ended = turn.finished
         urgency = Urgency.END if has_ended else Urgency.FIGURES
         alive_at += await deps.turn_to_read(record.worker_id or "", urgency)
-        is_running = await _is_worker_running(record, deps.api)
+        is_running = await _is_worker_running(record, deps.reads)
         quiet_since = clock.monotonic()
         if is_running:
             alive_at = quiet_since
@@ -436,10 +436,10 @@ def _content(turn: Turn) -> tuple[object, ...]:
     return turn.parts, turn.activity, turn.metadata, turn.finished
 
 
-async def _is_worker_running(record: TurnRecord, api: WorkerApi) -> bool | None:
+async def _is_worker_running(record: TurnRecord, reads: WorkerReads) -> bool | None:
     """Whether the worker reports that it runs; None where it could not be read."""
     try:
-        body = await api.read_worker(record.worker_id or "")
+        body = await reads.read_worker(record.worker_id or "")
     except ApiError:
         return None
     if body.snapshot.silent or names_another(body.snapshot.worker_id, record.worker_id):
@@ -489,7 +489,7 @@ class Recovery:
     def __init__(self, record: TurnRecord, deps: RunDeps, doubt: ApiError | None, *, accepted: bool) -> None:
         self._record = record
         self._deps = deps
-        self._api = deps.api
+        self._reads = deps.reads
         self._clock = deps.clock
         self._policy = deps.policy
         self._doubt = doubt
@@ -541,7 +541,7 @@ class Recovery:
         if self._record.worker_id is None:
             return True
         await self._turn_to_read(Urgency.END)
-        body = await self._api.read_worker(self._record.worker_id)
+        body = await self._reads.read_worker(self._record.worker_id)
         if not body.wire:
             return True
         self._record.last_body = body
@@ -607,7 +607,7 @@ class Recovery:
         self._last_progress += await self._turn_to_read(Urgency.STATE)
         try:
             async with asyncio.timeout(max(self._remaining_s, SHORTEST_READ_S)):
-                body = await self._api.read_worker(record.worker_id or "")
+                body = await self._reads.read_worker(record.worker_id or "")
         except TimeoutError:
             self._give_up(None)
             return
@@ -688,7 +688,7 @@ class Recovery:
         record = self._record
         length_before = len(record.turn.text)
         try:
-            async with self._api.follow(record.worker_id or "", via) as reply:
+            async with self._reads.follow(record.worker_id or "", via) as reply:
                 with suppress(StreamLost):
                     await read_reply(record, reply, self._deps)
         except (Refused, BrokenContract):

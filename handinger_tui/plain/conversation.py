@@ -39,7 +39,7 @@ from handinger_tui.ui.commands.view import leave
 from handinger_tui.ui.panels.file_actions import FileActions
 from handinger_tui.ui.panels.files import Downloads
 from handinger_tui.ui.ports import Opening
-from handinger_tui.ui.sessions.controller import SessionController
+from handinger_tui.ui.sessions.controller import Obstacles, SessionController
 from handinger_tui.ui.sessions.hooks import Hooks
 from handinger_tui.ui.sessions.left_running import check_left_running
 from handinger_tui.ui.sessions.message_files import (
@@ -416,13 +416,14 @@ class Conversation:
             HandingerError: it was not sent.
         """
         message, actor, offered = self._message, self.controller.shown, self._offered
-        place = self.controller.place(actor)
+        budget = self.controller.budget
         ids: list[str] = []
 
         async def send(policy: StartPolicy) -> None:
             policy = start if policy is StartPolicy.MEASURED else policy
-            ready = await message.ready(text, is_pasted=is_pasted)
-            ids.append(await place.send(policy, *ready, lineage=message.lineage, offer=offered))
+            ready, files = await message.ready(text, is_pasted=is_pasted)
+            lineage = message.lineage
+            ids.append(await actor.send(ready, budget, files, start=policy, lineage=lineage, offer=offered))
 
         try:
             agreed = await self._may_send_again(text) and await self._start_turn(actor, send)
@@ -443,7 +444,15 @@ class Conversation:
         async def agree(yes: str, body: str) -> bool:
             return await self._front.confirm(f"{yes}?", body, yes=yes, no="Do not send")
 
-        return await self.controller.start_turn(actor, send, agree, self._refuse)
+        obstacles = Obstacles(self.controller, actor, agree, self._refuse)
+        while True:
+            try:
+                await send(obstacles.start)
+            except HandingerError as refusal:
+                if not await obstacles.overcome(refusal):
+                    return False
+            else:
+                return True
 
     async def _refuse(self, gauge: Any) -> bool:
         """Say which limit is reached: it is raised by a command, never in passing."""
@@ -466,10 +475,12 @@ class Conversation:
 
     async def _send_again(self, actor: SessionActor, turn: Turn, budget: str, lineage: Lineage) -> bool:
         """Send the message of an earlier turn once more; the question about it was answered with yes."""
-        request, place = turn.request, replace(self.controller.place(actor), budget=budget)
+        request = turn.request
         is_sent = await self._start_turn(
             actor,
-            lambda start: place.send(start, request.prompt, request.attachments, lineage=lineage),
+            lambda start: actor.send(
+                request.prompt, budget, request.attachments, start=start, lineage=lineage
+            ),
         )
         if is_sent:
             self._say_queued(actor, actor.session.turns[-1].turn_id)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.core.acts import Hold, HoldReason, SessionState
+from handinger_tui.core.acts import Act, Hold, HoldReason, Offer, SessionState
 from handinger_tui.core.errors import Locked, NoHistory, NoRoom
 from handinger_tui.core.turns.turn import WITHDRAWN, TurnRequest, TurnStatus
 from handinger_tui.engine.engine import Engine
@@ -230,7 +230,7 @@ async def test_a_queue_is_released_only_as_the_person_saw_it() -> None:
     await actor.watch()
     await box.settled()
     async with at_work(box, "open_turn"):
-        third = asyncio.create_task(actor.send("third", held=True))
+        third = asyncio.create_task(actor.send("third", offer=Offer(Act.QUEUE_HELD, 0, asks=False, hint="")))
         request = asyncio.create_task(actor.resume())
         await asyncio.sleep(0)
     assert await request == Hold(HoldReason.DETACHED)
@@ -295,7 +295,7 @@ async def test_a_message_that_was_to_be_queued_does_not_pass_a_queue_that_is_hel
     await box.settled()
     box.api.workers[:] = [worker("one two", prompt="first"), worker("x")]
     assert await actor.refresh()
-    await actor.send("third", past_hold=False)
+    await actor.send("third", offer=Offer(Act.SEND, 1, asks=False, hint=""))
     await box.settled()
     assert (prompts(box), queued(box)) == (["first"], ["second", "third"])
     assert actor.queue.hold == Hold(HoldReason.DETACHED)
@@ -595,7 +595,7 @@ async def test_a_message_shown_as_waiting_waits_also_where_its_turn_is_watched_b
     await actor.settled()
     # Between Enter and its handling the program comes back to the turn.
     await actor.watch(turn_id)
-    await actor.send("two", held=True)
+    await actor.send("two", offer=Offer(Act.QUEUE_BUSY, 0, asks=False, hint=""))
     await actor.settled()
     assert actor.queue.hold == Hold(HoldReason.DETACHED)
     assert prompts(box) == ["one"]

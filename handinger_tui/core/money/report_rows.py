@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
@@ -109,12 +110,17 @@ def group_columns(by: GroupBy) -> tuple[Column, ...]:
     )
 
 
+def _bar_of(bucket: Bucket, cells: Sequence[str]) -> dict[int, Decimal]:
+    """The value of the bar in the last column."""
+    return {} if bucket.usd.value is None else {len(cells) - 1: bucket.usd.value}
+
+
 def group_line(bucket: Bucket, by: GroupBy, year: int) -> Line:
     """The row of a group. Dates omit `year`, the present one."""
     name = unassigned_name(bucket) if bucket.rises else row_name(by, bucket.key, bucket.title, year)
     last = () if by in TIME_GROUPS else (day_of(bucket.last_ms, year),)
     cells = (name, *_sums(bucket), *last, "")
-    row = Row(cells, values={} if bucket.usd.value is None else {len(cells) - 1: bucket.usd.value})
+    row = Row(cells, values=_bar_of(bucket, cells))
     session = bucket.key if by is GroupBy.SESSION and not bucket.rises else None
     # The key of the worker belongs to the row of its turns.
     key = name if bucket.rises else bucket.key
@@ -185,7 +191,7 @@ def plain_row(bucket: Bucket, by: GroupBy) -> Row:
     key = clean_line(bucket.key, _LONGEST_NAME) or empty_key_name(by)
     name, title = (unassigned_name(bucket), "") if bucket.rises else (key, bucket.title)
     cells = (name, *_sums(bucket), clean_line(title, _LONGEST_NAME), "")
-    return Row(cells, values={} if bucket.usd.value is None else {len(cells) - 1: bucket.usd.value})
+    return Row(cells, values=_bar_of(bucket, cells))
 
 
 def plain_turn_row(charge: TurnCharge) -> Row:
@@ -304,8 +310,7 @@ def _overview_line(bucket: Bucket, by: GroupBy, overview: Overview) -> Line:
     gauges = overview.project_gauges.get(bucket.key, ()) if by is GroupBy.PROJECT else ()
     spent = _spent(bucket.total("usd"), bucket.total("credits"))
     cells = (f"{by} {name}" if bucket.key else name, *spent, *_limit(gauges), f"{bucket.turns:,}", "")
-    values = {} if bucket.usd.value is None else {len(cells) - 1: bucket.usd.value}
-    return Line(Row(cells, values=values), bucket.key, name, by)
+    return Line(Row(cells, values=_bar_of(bucket, cells)), bucket.key, name, by)
 
 
 def _spent(usd: Total, credit: Total) -> tuple[str, str]:

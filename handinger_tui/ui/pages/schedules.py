@@ -61,8 +61,7 @@ async def add_schedule(
     text = text or await interaction.ask(ScheduleQuestion(schedules, listing)) or ""
     if not text:
         return None
-    rule, instruction = read_request(text, schedules.now())
-    schedule = NewSchedule(instruction, rule, schedules.budget)
+    schedule = _typed(text, schedules)
     if not await schedules.question(schedule, listing).agreed(interaction.confirm):
         return None
     begin()
@@ -89,8 +88,7 @@ async def change_schedule(
     before = request_text(old)
     listing = await schedules.read()
     text = await interaction.ask(ScheduleQuestion(schedules, listing, before)) or before
-    rule, instruction = read_request(text, schedules.now())
-    schedule = NewSchedule(instruction, rule, schedules.budget)
+    schedule = _typed(text, schedules)
     is_same = text.strip() == before.strip()
     if is_same or not await schedules.question(schedule, listing, old=old).agreed(interaction.confirm):
         return None
@@ -101,6 +99,12 @@ async def change_schedule(
         text = f"{problem.summary}\n\n{problem.hint}\n\nThe old schedule was not canceled."
         await interaction.notice("Was it added?", text)
         return problem.summary
+
+
+def _typed(text: str, schedules: WorkerSchedules) -> NewSchedule:
+    """The schedule that a text describes, at the budget of the page. Raises SettingsError."""
+    rule, instruction = read_request(text, schedules.now())
+    return NewSchedule(instruction, rule, schedules.budget)
 
 
 class ScheduleQuestion(Dialog[str]):

@@ -20,13 +20,11 @@ if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
     from collections.abc import Awaitable, Callable, Collection
 
-    from handinger_tui.core.acts import Offer
     from handinger_tui.core.money.spending import Bucket
     from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.core.runs import Board
     from handinger_tui.core.tags import Labels
     from handinger_tui.core.turns.session import Session, SessionSummary
-    from handinger_tui.core.turns.turn import Attachment, Lineage
     from handinger_tui.engine.engine import Engine
     from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.ports import Connection
@@ -37,12 +35,6 @@ class StillConnecting(HandingerError):
 
     def __init__(self) -> None:
         super().__init__("Still connecting.", "Your text is kept.")
-
-
-NO_HISTORY: Final = (
-    "This conversation will not be saved: neither the answers nor what they cost. "
-    "Limits cannot be checked, and after a crash there is no record of what was sent."
-)
 
 
 class Place(Struct, frozen=True):
@@ -57,25 +49,72 @@ class Place(Struct, frozen=True):
         """The id of the session."""
         return self.actor.session.session_id
 
-    async def send(
+
+NO_HISTORY: Final = (
+    "This conversation will not be saved: neither the answers nor what they cost. "
+    "Limits cannot be checked, and after a crash there is no record of what was sent."
+)
+
+
+class Obstacles:
+    """What keeps a message from being sent, and what the person decides about it.
+
+    Whoever sends it asks about each refusal, and tries again with `start`.
+    """
+
+    def __init__(
         self,
-        start: StartPolicy,
-        text: str,
-        files: tuple[Attachment, ...] = (),
-        *,
-        lineage: Lineage | None = None,
-        offer: Offer | None = None,
-    ) -> str:
-        """Send a message, or queue it, as the person has read it in `offer`; see `SessionActor.send`."""
-        return await self.actor.send(
-            text,
-            self.budget,
-            files,
-            start=start,
-            lineage=lineage,
-            past_hold=None if offer is None else offer.passes,
-            held=offer is not None and offer.holds,
-        )
+        controller: SessionController,
+        actor: SessionActor,
+        agree: Callable[[str, str], Awaitable[bool]],
+        raise_limit: Callable[[Gauge], Awaitable[bool]],
+    ) -> None:
+        """`agree` asks a question, by its answer for a yes and its words.
+
+        `raise_limit` asks for a higher amount of a limit, and sets it.
+        """
+        self._controller = controller
+        self._actor = actor
+        self._agree = agree
+        self._raise_limit = raise_limit
+        self._has_agreed = self._has_settled = False
+        self.start = StartPolicy.MEASURED
+        """How the next attempt starts."""
+
+    async def overcome(self, refusal: HandingerError) -> bool:
+        """Whether to try again; False where the person leaves it at that.
+
+        Raises:
+            HandingerError: the refusal, where there is nothing to decide.
+            LedgerError
+        """
+        if isinstance(refusal, NoHistory):
+            return await self._go_without_history(refusal)
+        if not isinstance(refusal, LimitReached):
+            raise refusal
+        if not self._has_settled and refusal.gauge.has_reservations:
+            # The turn in the way may be one of a program that crashed, or of an earlier detach.
+            await self._controller.settle_open_turns()
+        elif refusal.may_be_agreed:
+            if not await self._agree("Send anyway", refusal.reason):
+                return False
+            self.start = StartPolicy.UNMEASURED
+        # Several may be reached: each is asked for, and nothing is sent before the last is raised.
+        elif not await self._raise_limit(refusal.gauge):
+            return False
+        else:
+            # A queue that this limit held stays held, and says that the limit no longer does.
+            await self._actor.recount()
+        self._has_settled = True
+        return True
+
+    async def _go_without_history(self, refusal: NoHistory) -> bool:
+        allow = self._controller.connection.without_history
+        if self._has_agreed or allow is None or not await self._agree("Send without history", NO_HISTORY):
+            raise refusal
+        allow()
+        self._has_agreed = True
+        return True
 
 
 class SessionController:
@@ -452,47 +491,6 @@ class SessionController:
             LedgerError
         """
         await self.engine.settle_open_turns(SETTLE_S)
-
-    async def start_turn(
-        self,
-        actor: SessionActor,
-        send: Callable[[StartPolicy], Awaitable[object]],
-        agree: Callable[[str, str], Awaitable[bool]],
-        raise_limit: Callable[[Gauge], Awaitable[bool]],
-    ) -> bool:
-        """Call `send` until it succeeds; False where a limit blocks it that the person does not raise.
-
-        `agree` asks a question, by its answer for a yes and its words; `raise_limit` asks for a higher amount
-        of a limit, and sets it.
-        """
-        has_agreed = has_settled = False
-        start = StartPolicy.MEASURED
-        while True:
-            try:
-                await send(start)
-            except LimitReached as stop:
-                if not has_settled and stop.gauge.has_reservations:
-                    # The turn in the way may be one of a program that crashed, or of an earlier detach.
-                    await self.settle_open_turns()
-                elif stop.may_be_agreed:
-                    if not await agree("Send anyway", stop.reason):
-                        return False
-                    start = StartPolicy.UNMEASURED
-                # Several may be reached: each is asked for, and nothing is sent before the last is raised.
-                elif not await raise_limit(stop.gauge):
-                    return False
-                else:
-                    # A queue that this limit held stays held, and says that the limit no longer does.
-                    await actor.recount()
-                has_settled = True
-            except NoHistory:
-                allow = self.connection.without_history
-                if has_agreed or allow is None or not await agree("Send without history", NO_HISTORY):
-                    raise
-                allow()
-                has_agreed = True
-            else:
-                return True
 
     async def watch_unwatched(self, actor: SessionActor) -> bool:
         """Watch the detached turn of a session, by GETs only, or one that another program works on.

@@ -14,7 +14,7 @@ from handinger_tui.core.prompts import Draft
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turns.turn import Lineage, StartPolicy, Turn, TurnStatus
 from handinger_tui.ui.commands.money import raise_limit
-from handinger_tui.ui.sessions.controller import SessionController
+from handinger_tui.ui.sessions.controller import Obstacles, SessionController
 from handinger_tui.ui.sessions.drafts import draft_name
 from handinger_tui.ui.work.attachments import Message, PromptSnapshot
 from handinger_tui.ui.work.composer import Composer, Submission
@@ -109,7 +109,7 @@ class SendFlow:
                 await place.actor.edit_queued(submission.replaces, text, place.budget, files)
             else:
                 lineage, offer = submission.snapshot.lineage, submission.offer
-                await place.send(start, text, files, lineage=lineage, offer=offer)
+                await place.actor.send(text, place.budget, files, start=start, lineage=lineage, offer=offer)
 
         return await self._start(submission, send)
 
@@ -122,7 +122,15 @@ class SendFlow:
             return await raise_limit(self._controller, front, actor, gauge, sending=True, about=about)
 
         agree = partial(self._agree, submission)
-        return await self._controller.start_turn(actor, send, agree, raise_it)
+        obstacles = Obstacles(self._controller, actor, agree, raise_it)
+        while True:
+            try:
+                await send(obstacles.start)
+            except HandingerError as refusal:
+                if not await obstacles.overcome(refusal):
+                    return False
+            else:
+                return True
 
     async def _agree(self, submission: Submission, yes: str, body: str) -> bool:
         """Ask whether to send; of a session that is not on the screen the question names the title."""
