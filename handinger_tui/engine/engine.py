@@ -251,11 +251,14 @@ class Engine:
         Raises:
             LedgerError
         """
-        unsettled = await self._unsettled()
-        for session_id, requests in unsettled.items():
-            await self.open(session_id)
-            await self.actor(session_id).recover(requests, watch=True)
-        return list(unsettled)
+        recovered: list[str] = []
+        for session_id, requests in (await self._unsettled()).items():
+            # Another program may have deleted it by now.
+            with suppress(NoSuchSession):
+                await self.open(session_id)
+                await self.actor(session_id).recover(requests, watch=True)
+                recovered.append(session_id)
+        return recovered
 
     async def settle_open_turns(self, seconds: float, *, everything: bool = False) -> list[Session]:
         """Read the workers of turns left open or running, or whose amount is not settled.

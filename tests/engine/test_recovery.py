@@ -147,6 +147,20 @@ async def test_killed_in_the_stream_is_watched_to_its_end() -> None:
     assert api.posts == []
 
 
+async def test_a_session_that_another_program_deletes_during_the_recovery_is_left_out() -> None:
+    log = crashed(SENDING)
+    engine = engine_on(log, FakeApi())
+    unsettled = log.unsettled
+
+    async def delete_then() -> list[tuple[Session, TurnRequest]]:
+        rows = await unsettled()
+        log.sessions.clear()
+        return rows
+
+    log.unsettled = delete_then  # type: ignore[method-assign]
+    assert await engine.recover() == []
+
+
 async def test_turns_of_another_service_are_ignored() -> None:
     log, api = crashed(SENDING, base_url="https://other.test"), FakeApi(workers=[worker()])
     assert await engine_on(log, api).recover() == []
