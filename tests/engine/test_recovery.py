@@ -147,7 +147,9 @@ async def test_killed_in_the_stream_is_watched_to_its_end() -> None:
     assert api.posts == []
 
 
-async def test_a_session_that_another_program_deletes_during_the_recovery_is_left_out() -> None:
+async def test_a_session_that_another_program_deletes_during_the_recovery_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     log = crashed(SENDING)
     engine = engine_on(log, FakeApi())
     unsettled = log.unsettled
@@ -157,7 +159,7 @@ async def test_a_session_that_another_program_deletes_during_the_recovery_is_lef
         log.sessions.clear()
         return rows
 
-    log.unsettled = delete_then  # type: ignore[method-assign]
+    monkeypatch.setattr(log, "unsettled", delete_then)
     assert await engine.recover() == []
 
 
