@@ -62,10 +62,11 @@ _SIGNS: Final = (
     (re.compile(r"~(?=[$\d<])"), "about "),
     (re.compile(r"<(?=[$\d])"), "less than "),
     (re.compile(r">(?=[$+\d])"), "more than "),
-    (re.compile(r"(?<=[\d%])…"), " so far"),
+    # Behind an amount; behind an id or a name, which may end with a digit, too, something was left out.
+    (re.compile(r"(?<![\w-])(-?[$€]?\d[\d,.]*[kMBT]?%?)…"), r"\1 so far"),
     (re.compile(r"±0%"), "no change"),
     (re.compile(r"\bVs\. "), "Versus "),
-    (re.compile(r"^—$"), "unknown"),
+    (re.compile(r"(?<!\S)—$"), "unknown"),
     (re.compile(r"\bsim\."), "simulated"),
     (re.compile(r"\bin ms\b"), "in milliseconds"),
     (re.compile(r"(?<!\w)#(?=\w)"), "tag "),

@@ -15,6 +15,7 @@ from handinger_tui.core.acts import (
     MAY_RUN_TWICE,
     RUNS_ON,
     Act,
+    HoldReason,
     Offer,
     PromptState,
     Typed,
@@ -50,7 +51,13 @@ from handinger_tui.ui.sessions.message_files import (
     sendable,
 )
 from handinger_tui.ui.sessions.opening import open_first
-from handinger_tui.ui.widgets.status_text import ended_words, left_running_words, next_step, shown_turns
+from handinger_tui.ui.widgets.status_text import (
+    ended_words,
+    hold_advice,
+    left_running_words,
+    next_step,
+    shown_turns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -70,11 +77,18 @@ INTERRUPTED: Final = 130
 UNWRITABLE: Final = 10
 CUT: Final = "The terminal passes at most 4,095 bytes of a line, so yours may be cut. Not sent."
 AS_ONE: Final = "Enter sends all as one message, /drop removes them."
+AT_LIMIT: Final = "A limit is reached: nothing is sent until it is raised with /limit."
+"""No key raises one in passing."""
 TOO_EARLY: Final = "That was typed before what is shown now. Not sent; /send sends it."
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _held_now(actor: SessionActor) -> tuple[str, HoldReason] | None:
+    hold = None if actor.gate.state.running else actor.hold
+    return None if hold is None else (actor.session.session_id, hold.reason)
 
 
 class PlainMessage:
@@ -136,6 +150,9 @@ class PlainMessage:
 
 class Conversation:
     """One run of plain mode."""
+
+    _held: tuple[str, HoldReason] | None = None
+    """The session whose queue is held, and why, as the person has heard it."""
 
     def __init__(
         self, options: AppOptions, out: Output, descriptor: int, *, reads_at_end: bool, rings: bool
@@ -362,7 +379,7 @@ class Conversation:
             with suppress(LedgerError):
                 cost = (await controller.typical_cost(controller.budget)).about
             cost = f", {cost}, budget {controller.budget}"
-        hint = f"{offer.act_words}{cost}"
+        hint = AT_LIMIT if offer.act is Act.RAISE_AND_SEND else f"{offer.act_words}{cost}"
         if hint != self._hint and offer.act is not Act.QUEUE:
             self._hint = hint
             self._out.tell("ready", hint)
@@ -472,6 +489,7 @@ class Conversation:
         is_held = actor.hold is not None or actor.gate.state.busy
         words = f"{until_sent(len(ids))}: /queue" if is_held else waiting_words(len(ids))
         self._out.tell("queued", f"{words}.")
+        self._held = _held_now(actor)
 
     async def _send_again(self, actor: SessionActor, turn: Turn, budget: str, lineage: Lineage) -> bool:
         """Send the message of an earlier turn once more; the question about it was answered with yes."""
@@ -576,6 +594,7 @@ class Conversation:
                 self._spoken[turn.turn_id] = spoken_before(of, turn, self._now_ms())
         if queue:
             self._out.tell("queue", f"{until_sent(len(queue))}: /queue.")
+        self._held = _held_now(controller.shown)
         for draft in unsent:
             self._out.tell("note", f"Not sent last time; /send sends it: “{clean_line(draft.text, 200)}”")
             self.unsent = draft.text
@@ -670,6 +689,7 @@ class Conversation:
             self._spoken[turn.turn_id] = spoken
             self._out.put(*lines)
         self._tell_limits(session_id)
+        self._tell_hold()
         if self._rings and any(session.session_id == session_id for session, _ in ended):
             self._out.ring()
         if not self._is_over:
@@ -680,6 +700,15 @@ class Conversation:
         for gauge in self.controller.warned.take_new(session_id, gauges):
             self._out.tell("limit", gauge.warning)
             self._hooks.limit(gauge.part)
+
+    def _tell_hold(self) -> None:
+        """Say once why the queue does not go on: from then on nothing of it is sent by itself."""
+        actor, before = self.controller.shown, self._held
+        self._held = _held_now(actor)
+        if (hold := actor.hold) is not None and self._held not in (None, before):
+            why = hold_advice(self.controller.session, hold, len(actor.queue.ids), self._now_ms()).text
+            act = "/queue send sends it." if hold.gauge is None else hold.gauge.limit.raise_hint
+            self._out.tell("queue", in_lines(f"{why} {act}"))
 
     def _say_aloud(self, text: str) -> None:
         """Say what is no answer to the person, with the bell."""

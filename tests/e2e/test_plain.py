@@ -480,6 +480,33 @@ def test_a_limit_that_is_reached_refuses_and_the_text_is_kept(tmp_path: Path) ->
         assert it.ends() == 130
 
 
+def test_a_queue_that_a_limit_stops_is_announced_and_no_key_is_named_that_raises_it(tmp_path: Path) -> None:
+    with held_worker() as (server, may_end), plain(tmp_path, "--plain", server=server) as it:
+        it.enters("long 2")
+        it.reads("Paragraph 1.")
+        it.type("echo later\n")
+        it.reads("queued: 1 queued message waits.")
+        it.type("/limit day 0.00001\n")
+        it.reads("error: Daily limit reached: ")
+        may_end.set()
+        it.reads("done: turn 1, ")
+        lines = it.reads("ready: A limit is reached: nothing is sent until it is raised with /limit.")
+        assert lines.count("\nqueue: Queue held: daily limit reached: ") == 1
+        assert "To raise it, use /limit day AMOUNT." in lines, lines
+        it.enters("/limit day 5")
+        it.reads(
+            "queue: Queue held; the limit no longer stops it. 1 queued message waits. /queue send sends it."
+        )
+        it.enters("/queue send")
+        it.reads("1 to 2, Enter for 2> ")
+        it.type("1\n")
+        it.reads("worker: later\n")
+        it.enters("/quit")
+        assert it.ends() == 0
+    assert "Enter to raise" not in "\n".join(it.lines)
+    assert sum(row.startswith("queue: Queue held: daily limit reached") for row in it.lines) == 1
+
+
 def test_a_file_is_mentioned_and_hooks_hear_of_the_end_and_of_a_limit(tmp_path: Path) -> None:
     (tmp_path / "my notes.txt").write_text("here")
     done, limit = tmp_path / "done.json", tmp_path / "limit.json"
