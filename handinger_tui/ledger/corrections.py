@@ -183,6 +183,7 @@ class Rulings:
 
     async def set_basis(self, base_url: str, worker_id: str, basis: str, at_ms: int) -> None:
         """Decide what the figures of a worker mean, for every program on this history."""
+        self._database.require_kept()
         await self._database.run(lambda db: set_basis(db, base_url, worker_id, basis, at_ms), flush=True)
 
     async def assign(self, number: int, turn_id: str | None, at_ms: int) -> None:
@@ -191,4 +192,5 @@ class Rulings:
         Raises:
             SettingsError: it cannot belong to that turn.
         """
+        self._database.require_kept()
         await self._database.run(lambda db: assign(db, number, turn_id, at_ms), flush=True)

@@ -65,6 +65,8 @@ class Database:
         self._closing: Future[None] | None = None
         self.problem: str | None = None
         """The newest error of writing frames, None when there is none."""
+        self.unwritable: LedgerError | None = None
+        """Why the file cannot be written, where this is a copy of it in memory."""
         self._connection: sqlite3.Connection | None = None
         self.unwritten: list[TurnFrame] = []
         """Frames in the thread that are not committed yet; only for use inside a job."""
@@ -101,6 +103,15 @@ class Database:
             raise LedgerError(_CLOSED)
         self._hand_over()
         return await asyncio.wrap_future(self._executor.submit(self._perform, work, flush))
+
+    def require_kept(self) -> None:
+        """Refuse what a person decides about stored sessions where it would be lost with this program.
+
+        Raises:
+            LedgerError
+        """
+        if self.unwritable is not None:
+            raise type(self.unwritable)(self.unwritable.summary, self.unwritable.hint)
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run queries that all see the same state. Raises LedgerError."""

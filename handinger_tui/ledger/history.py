@@ -305,6 +305,7 @@ class SessionHistory:
 
     async def rename(self, session_id: str, title: str) -> None:
         """Set the title of a session, as the user chose it."""
+        self._database.require_kept()
         await self._change("UPDATE sessions SET title = ? WHERE session_id = ?", title, session_id)
 
     async def labels(self, session_id: str) -> Labels:
@@ -317,6 +318,7 @@ class SessionHistory:
 
     async def tag(self, kind: str, whose: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
         """Add and remove tags of a session or a worker (`kind`). Those by rules stay."""
+        self._database.require_kept()
         await self._database.change(lambda db: change_tags(db, kind, whose, add, remove))
 
     async def projects(self) -> list[str]:
@@ -325,10 +327,12 @@ class SessionHistory:
 
     async def set_project(self, session_id: str, name: str | None) -> None:
         """Set the project of a session, stored or not; None: rules decide."""
+        self._database.require_kept()
         await self._database.change(lambda db: set_project(db, session_id, name))
 
     async def delete(self, session_id: str) -> None:
         """Delete a session with its turns, frames and draft; its charges are kept, with its tags."""
+        self._database.require_kept()
 
         def work(connection: sqlite3.Connection) -> None:
             with transaction(connection):

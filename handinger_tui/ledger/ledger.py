@@ -109,6 +109,7 @@ class Ledger:
             partial(mark_suspect, written) if written is not None else lambda: None,
             partial(opened_in_memory, path) if path is not None and written is None else None,
         )
+        self.database.unwritable = instead_of if access is FileAccess.COPY else None
         self.offers = Offers(self.database, self.run.run_id, self._is_alive)
         self.history = SessionHistory(self.database, self.run.run_id, self._is_alive)
         self.limits = LimitService(self.database, zone=zone)

@@ -6,8 +6,11 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
+import pytest
+
 from handinger_tui.cli.local_files import Paths
 from handinger_tui.cli.wiring import open_ledger
+from handinger_tui.core.errors import NoRoom
 from handinger_tui.core.safety import Secret
 from handinger_tui.core.tags import TAG_KINDS, TagRules, rules_in
 from handinger_tui.settings import Settings
@@ -15,8 +18,6 @@ from tests.ledger.samples import answered, opened, play, session, turn_request
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 RULES = TagRules(tags=rules_in({"tea": "title:first"}, str, TAG_KINDS, "/home/ada"))
 SETTINGS = Settings("https://example.test", Secret("k"), tag_rules=RULES)
@@ -41,6 +42,16 @@ async def test_earlier_sessions_are_shown_and_nothing_is_written(
         loaded = await copy.load("ses_1")
         assert loaded is not None
         assert [turn.text for turn in loaded.turns] == ["An answer"], "another program may send what waits"
+        for act in (
+            copy.history.rename("ses_1", "another name"),
+            copy.history.tag("session", "ses_1", ("x",)),
+            copy.history.set_project("ses_1", "Acme"),
+            copy.history.delete("ses_1"),
+            copy.rulings.set_basis("https://example.test", "wrk_1", "lifetime", 1),
+            copy.rulings.assign(1, None, 1),
+        ):
+            with pytest.raises(NoRoom, match="Read-only file system"):
+                await act
         copy.allow_unrecorded()
         await play(copy, loaded, turn_request("turn_3", "third"), answered(text="Another"))
         after = await copy.load("ses_1")
