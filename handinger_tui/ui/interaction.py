@@ -64,6 +64,8 @@ class Interaction:
         """How often `hold_keys` was called."""
         self.asked_at = 0.0
         """When the newest dialog or page came up (monotonic)."""
+        self.opened_at = 0.0
+        """When what opened last was there, or was found not to open (monotonic)."""
         self.pressed_at = 0.0
         """When the key that is handled was pressed (monotonic)."""
         self._typed, self._typed_at = 0, 0.0
@@ -158,7 +160,7 @@ class Interaction:
         `opening`: the number that `openings` had; where something else opens by now, the keys wait for that.
         """
         if opening in (None, self.openings):
-            self._hold_until = 0.0
+            self._hold_until, self.opened_at = 0.0, monotonic()
 
     @property
     def is_opening(self) -> bool:

@@ -82,12 +82,18 @@ class TypeAhead:
             await self._pass_to_bindings(event)
         elif self._held is not None:
             self._held.append(event)
-        elif self._work.interaction.is_opening:
+        elif self._came_while_opening(event):
             self._held = [event]
-            await self.pass_next()
+            # Behind the keys that came with it.
+            self._app.call_later(self.pass_next)
         else:
             self._note_screen()
             await self._pass(event)
+
+    def _came_while_opening(self, event: Key | Paste) -> bool:
+        """Whether a key was pressed before something was there: a busy machine handles it behind that."""
+        opens = self._work.interaction
+        return opens.is_opening or (self._openings != opens.openings and event.time < opens.opened_at)
 
     async def _pass_to_bindings(self, event: Key | Paste) -> None:
         # No widget has handled it: what applies now are the bindings of the screen on top, which may have no

@@ -15,7 +15,7 @@ from handinger_tui.ui import interaction
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.type_ahead import ENTER_TOO_EARLY
 from tests.engine.fakes import FakeApi, says, worker
-from tests.ui.fakes import PRICED, Desktop
+from tests.ui.fakes import PRICED, Desktop, typed_only
 from tests.ui.screens.test_key_bytes import press
 from tests.ui.screens.test_runs import RUNS
 from tests.ui.screens.test_sessions import stored
@@ -202,6 +202,22 @@ async def test_the_end_of_a_text_is_not_sent_to_the_session_that_opened_in_betwe
         await press(desktop, pilot, "two\r")
         await desktop.until(pilot, lambda: gates.reached)
         gates.open("open")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "two")
+        await desktop.shows(pilot, SAYS_WHY)
+
+
+async def test_a_text_that_is_handled_after_a_session_has_opened_is_not_sent_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was typed before: the machine is busy."""
+    async with two_sessions(monkeypatch) as (desktop, pilot, _, ids):
+        await press(desktop, pilot, "one ")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "one ")
+        early = [*typed_only().feed("two\r")]
+        desktop.work.interaction.open(desktop.work.switcher.open(ids["other"]), "")
+        await desktop.until(pilot, lambda: not desktop.work.interaction.is_opening)
+        for key in early:
+            desktop.app.post_message(key)
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "two")
         await desktop.shows(pilot, SAYS_WHY)
 
