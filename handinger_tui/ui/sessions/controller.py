@@ -147,8 +147,8 @@ class SessionController:
         self.drafts = DraftStore(lambda: self.connection)
         self.deleting = asyncio.Lock()
         """Held while sessions of `to_delete` are deleted."""
-        self.to_delete: set[str] = set()
-        """Sessions that are deleted when their turn has ended."""
+        self.to_delete: dict[str, int] = {}
+        """Sessions that are deleted when their turn has ended, and how many turns each had when asked for."""
         self.leaves_unsaved = False
         """Whether the person was told that what was typed cannot be saved."""
         self.warned = LimitNotices()

@@ -68,7 +68,7 @@ class Deletions:
             with suppress(Busy):
                 await actor.withdraw(turn_id)
         if self._runs(actor):
-            self._controller.to_delete.add(session_id)
+            self._controller.to_delete[session_id] = len(actor.session.turns)
             return LATER
         return "" if await self._delete(actor) else IN_USE
 
@@ -81,20 +81,24 @@ class Deletions:
         except HandingerError as problem:
             return problem.text
 
-    async def delete_ended(self) -> bool:
+    async def delete_ended(self, tell: Callable[[str], object] = lambda _words: None) -> bool:
         """Delete the sessions that waited for the end of their turn; a session on the screen waits on.
 
-        Returns whether any was deleted.
+        One that has a further message by now stays, and `tell` gets that in words. Returns whether any was
+        deleted.
 
         Raises:
             LedgerError
         """
-        is_any_deleted = False
-        for session_id in tuple(self._controller.to_delete):
+        is_any_deleted, to_delete = False, self._controller.to_delete
+        for session_id, turns in tuple(to_delete.items()):
             actor = await self._opened(session_id)
             if actor is None:
                 # Another program has deleted it, or the person has in another way.
-                self._controller.to_delete.discard(session_id)
+                to_delete.pop(session_id, None)
+            elif len(actor.session.turns) > turns:
+                if to_delete.pop(session_id, None) is not None:
+                    tell(f"“{self._controller.title(actor)}”: {IN_USE}")
             elif not (self._runs(actor) or session_id == self._controller.session_id):
                 is_any_deleted |= await self._delete(actor)
         return is_any_deleted
@@ -112,13 +116,14 @@ class Deletions:
         return actor.running or (is_here and session.unwatched is not None)
 
     async def _delete(self, actor: SessionActor) -> bool:
-        """Delete a session in which nothing runs; False: it is on the screen by now, and stays.
+        """Delete a session in which nothing runs; False: it is in use again, and stays.
 
         Raises:
             NoSuchSession: it was deleted by now.
             LedgerError
         """
         controller, session_id = self._controller, actor.session.session_id
+        turns = len(actor.session.turns)
         # One call at a time: a program that quits waits for the one before.
         async with controller.deleting:
             # The last reading that can still change the amount of its newest turn.
@@ -126,10 +131,10 @@ class Deletions:
                 await actor.late.read_now()
             await actor.settled()
             # Looked at now: it may have been opened while the worker was read.
-            if session_id == controller.session_id:
+            if session_id == controller.session_id or len(actor.session.turns) > turns:
                 return False
             await controller.delete(session_id)
-            controller.to_delete.discard(session_id)
+            controller.to_delete.pop(session_id, None)
             return True
 
 

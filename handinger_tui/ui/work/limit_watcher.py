@@ -82,7 +82,7 @@ class LimitWatcher:
     async def _delete_ended(self) -> None:
         from handinger_tui.ui.sessions.deletion import Deletions  # few are deleted
 
-        if await Deletions(self._controller).delete_ended():
+        if await Deletions(self._controller).delete_ended(self._interaction.announce):
             # No charge is written then, so that no check would notice it.
             reload(self._interaction.app.screen_stack)
 

@@ -165,7 +165,7 @@ async def test_a_session_that_waits_for_its_deletion_may_be_deleted_in_another_w
     async with desktop.running() as pilot:
         session_id = await answered(desktop, pilot)
         await leave(desktop, pilot)
-        desktop.work.controller.to_delete.add(session_id)
+        desktop.work.controller.to_delete[session_id] = 1
         deletions = Deletions(desktop.work.controller)
         results = await asyncio.gather(
             *(deletions.delete(session_id), deletions.delete_ended(), deletions.delete(session_id)),
@@ -175,7 +175,7 @@ async def test_a_session_that_waits_for_its_deletion_may_be_deleted_in_another_w
             one for one in results if isinstance(one, Exception) and not isinstance(one, HandingerError)
         ]
         assert await deletions.delete_ended() is False
-        assert ({*desktop.history.deleted}, desktop.work.controller.to_delete) == ({session_id}, set())
+        assert ({*desktop.history.deleted}, desktop.work.controller.to_delete) == ({session_id}, {})
         await desktop.settle(pilot)
 
 
@@ -189,7 +189,7 @@ async def test_a_session_that_cannot_be_deleted_can_be_opened_again(monkeypatch:
     async with desktop.running() as pilot:
         session_id = await answered(desktop, pilot)
         await leave(desktop, pilot)
-        desktop.work.controller.to_delete.add(session_id)
+        desktop.work.controller.to_delete[session_id] = 1
         deletions = Deletions(desktop.work.controller)
         monkeypatch.setattr(desktop.history, "delete", fail)
         with pytest.raises(Locked):

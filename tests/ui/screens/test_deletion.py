@@ -70,6 +70,27 @@ async def test_a_running_session_with_a_queue_is_deleted_when_its_run_has_ended(
     assert session_id not in "\n".join(desktop.app.farewell)
 
 
+async def test_a_session_that_is_used_again_before_its_run_has_ended_is_not_deleted() -> None:
+    desktop, gate = running(DONE)
+    async with desktop.running(100, 40) as pilot:
+        await queue_up(desktop, pilot, "second")
+        session_id = await left(desktop, pilot)
+        await delete(desktop, pilot, "1 queued message is withdrawn, not sent.")
+        await desktop.until(pilot, lambda: session_id in desktop.work.controller.to_delete)
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: desktop.session.session_id == session_id)
+        await desktop.send(pilot, "third")
+        await pilot.press("ctrl+n")
+        await desktop.until(pilot, lambda: desktop.session.session_id != session_id)
+        await desktop.until(pilot, lambda: not desktop.work.controller.to_delete)
+        assert "“first”: Not deleted, because it is in use again." in desktop.notices()
+        gate.set()
+        actor = desktop.engine.actor(session_id)
+        await desktop.until(pilot, lambda: not actor.session.turns[0].live)
+        await desktop.settle(pilot)
+    assert desktop.history.deleted == []
+
+
 async def test_a_detached_session_that_still_runs_at_the_end_is_named_as_not_deleted() -> None:
     desktop, _gate = running(HALF)
     desktop.now_ms += FOUR_MINUTES
