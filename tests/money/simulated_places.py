@@ -101,7 +101,7 @@ class Direct(Database):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self.problem = None
+        self.problem = self.unwritable = None
         self.unwritten = []
 
     async def run(self, work: Callable[[sqlite3.Connection], T], *, flush: bool = False) -> T:
