@@ -183,11 +183,11 @@ class Pauses:
         self._pending: list[asyncio.Future[None]] = []
         self.begun = asyncio.Semaphore(0)
         self.ends_at: list[float] = []
+        """When each is to end."""
 
     def call_later(self, delay: float, callback: Callable[..., None], *args: object) -> asyncio.TimerHandle:
         if not READ_EVERY_S <= delay <= MOST_APART_S:
             return self._call_later(delay, callback, *args)
-        self.ends_at.append(self._loop.time() + delay)
         ended = self._loop.create_future()
         ended.add_done_callback(lambda _: callback(*args))
         self._pending.append(ended)
@@ -204,13 +204,26 @@ class Pauses:
         self._pending.clear()
 
 
+class NotedTurns(response.ReadTurns):
+    """Notes when each pause is to end, by the moment it was asked for: its timer is set a little later."""
+
+    def __init__(self, ends_at: list[float]) -> None:
+        super().__init__()
+        self._ends_at = ends_at
+
+    def take(self, now: float) -> float:
+        wait_s = super().take(now)
+        self._ends_at.append(now + wait_s)
+        return wait_s
+
+
 @pytest.fixture
 async def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     loop = asyncio.get_running_loop()
     pauses = Pauses(loop)
     monkeypatch.setattr(loop, "call_later", pauses.call_later)
     # Those of the tests before may still wait.
-    monkeypatch.setattr(response, "_turns", response.ReadTurns())
+    monkeypatch.setattr(response, "_turns", NotedTurns(pauses.ends_at))
     return pauses
 
 
