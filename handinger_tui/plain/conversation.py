@@ -461,15 +461,7 @@ class Conversation:
         async def agree(yes: str, body: str) -> bool:
             return await self._front.confirm(f"{yes}?", body, yes=yes, no="Do not send")
 
-        obstacles = Obstacles(self.controller, actor, agree, self._refuse)
-        while True:
-            try:
-                await send(obstacles.start)
-            except HandingerError as refusal:
-                if not await obstacles.overcome(refusal):
-                    return False
-            else:
-                return True
+        return await Obstacles(self.controller, actor, agree, self._refuse).overcome(send)
 
     async def _refuse(self, gauge: Any) -> bool:
         """Say which limit is reached: it is raised by a command, never in passing."""

@@ -57,10 +57,7 @@ NO_HISTORY: Final = (
 
 
 class Obstacles:
-    """What keeps a message from being sent, and what the person decides about it.
-
-    Whoever sends it asks about each refusal, and tries again with `start`.
-    """
+    """What keeps a message from being sent, and what the person decides about it."""
 
     def __init__(
         self,
@@ -78,10 +75,26 @@ class Obstacles:
         self._agree = agree
         self._raise_limit = raise_limit
         self._has_agreed = self._has_settled = False
-        self.start = StartPolicy.MEASURED
+        self._start = StartPolicy.MEASURED
         """How the next attempt starts."""
 
-    async def overcome(self, refusal: HandingerError) -> bool:
+    async def overcome(self, send: Callable[[StartPolicy], Awaitable[object]]) -> bool:
+        """Call `send` until it succeeds; False where the person leaves it at a refusal.
+
+        Raises:
+            HandingerError: a refusal with nothing to decide.
+            LedgerError
+        """
+        while True:
+            try:
+                await send(self._start)
+            except HandingerError as refusal:
+                if not await self._may_try_again(refusal):
+                    return False
+            else:
+                return True
+
+    async def _may_try_again(self, refusal: HandingerError) -> bool:
         """Whether to try again; False where the person leaves it at that.
 
         Raises:
@@ -98,7 +111,7 @@ class Obstacles:
         elif refusal.may_be_agreed:
             if not await self._agree("Send anyway", refusal.reason):
                 return False
-            self.start = StartPolicy.UNMEASURED
+            self._start = StartPolicy.UNMEASURED
         # Several may be reached: each is asked for, and nothing is sent before the last is raised.
         elif not await self._raise_limit(refusal.gauge):
             return False

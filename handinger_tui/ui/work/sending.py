@@ -122,15 +122,7 @@ class SendFlow:
             return await raise_limit(self._controller, front, actor, gauge, sending=True, about=about)
 
         agree = partial(self._agree, submission)
-        obstacles = Obstacles(self._controller, actor, agree, raise_it)
-        while True:
-            try:
-                await send(obstacles.start)
-            except HandingerError as refusal:
-                if not await obstacles.overcome(refusal):
-                    return False
-            else:
-                return True
+        return await Obstacles(self._controller, actor, agree, raise_it).overcome(send)
 
     async def _agree(self, submission: Submission, yes: str, body: str) -> bool:
         """Ask whether to send; of a session that is not on the screen the question names the title."""
