@@ -5,9 +5,10 @@ A cell is (character, pen). Terminals disagree about the width of some character
 such a character is "odd": it is only ever written completely, as Textual would write it, and each
 of its cells is (the text of the complete strip, column within it).
 
-A partial update writes only the difference. A full update is always written completely, as it repairs
-a screen that another program wrote on (after a resize or a return from the shell). When most lines of a
-widget moved up or down, the terminal scrolls them itself, and the content beside them is restored.
+Every update writes only the difference, a full one, too: Textual makes one for each change behind a
+dialog. Where another program may have written on the screen (after a resize or a return from the shell),
+the buffer forgets what it knows, and everything is written. When most lines of a widget moved up or down,
+the terminal scrolls them itself, and the content beside them is restored.
 
 Textual asks for all lines of every widget whose parent overlaps with the rectangle around all changes, and
 of all containers behind it: for a typed letter, the complete transcript, and for a clock in the header with
@@ -110,17 +111,26 @@ CellRow = list[Cell | None]
 """One line of the screen; None for a cell with unknown content."""
 
 
+MAX_STRIPS: Final = 400
+"""Maximum number of strips whose cells are cached: a few screens."""
+
+
+def _drop_oldest(cache: dict[Any, Any]) -> None:
+    if len(cache) >= MAX_STRIPS:
+        for old in list(cache)[: MAX_STRIPS // 2]:
+            del cache[old]
+
+
 class Pens:
     """All pens, and a cache of the cells of recently written strips."""
-
-    MAX_STRIPS: Final = 400
-    """Maximum number of strips whose cells are cached: a few screens."""
 
     def __init__(self) -> None:
         self.plain: Final = Pen(frozenset(), "", "")
         self._pens: dict[tuple[frozenset[str], str, str], Pen] = {(frozenset(), "", ""): self.plain}
         self._by_codes: dict[str, Pen] = {"": self.plain}
         self._strips: dict[int, tuple[Strip, tuple[list[Cell], bool]]] = {}
+        self._odd: dict[str, list[Cell]] = {}
+        """The cells of odd strips by their text: cells are compared by identity."""
 
     def cells(self, strip: Strip, console: Console) -> tuple[list[Cell], bool]:
         """Return the cells of a strip (the same objects for the same strip) and whether the strip is odd."""
@@ -128,9 +138,7 @@ class Pens:
         cached = self._strips.get(id(strip))
         if cached is not None:
             return cached[1]
-        if len(self._strips) >= self.MAX_STRIPS:
-            for old in list(self._strips)[: self.MAX_STRIPS // 2]:
-                del self._strips[old]
+        _drop_oldest(self._strips)
         converted = self._cells(strip, console)
         self._strips[id(strip)] = (strip, converted)
         return converted
@@ -139,8 +147,9 @@ class Pens:
         cells: list[Cell] = []
         for text, style, control in strip:
             if control or TAME.fullmatch(text) is None or (style is not None and style.link):
-                rendered = strip.render(console)
-                return [(rendered, column) for column in range(strip.cell_length)], True
+                rendered, width = strip.render(console), strip.cell_length
+                _drop_oldest(self._odd)
+                return self._odd.setdefault(rendered, [(rendered, column) for column in range(width)]), True
             cells += map(self._pen(style, console).__getitem__, text)
         return cells, False
 
@@ -264,27 +273,17 @@ class ScreenBuffer:
         return before + text + (SHOW_CURSOR if self.shows_cursor and (text or not had_cursor) else "")
 
     def _written(self, update: CompositorUpdate, console: Console) -> str:
+        size: tuple[int, int]
         if isinstance(update, LayoutUpdate):
-            return self._write_full(update, console)
-        assert isinstance(update, ChopsUpdate), "`update` wraps no other type"  # noqa: S101  # narrows the type
-        size = update.chop_ends[0][-1], len(update.chops)
+            size, pieces = update.region.size, _all_pieces(update)
+        else:
+            assert isinstance(update, ChopsUpdate), "`update` wraps no other type"  # noqa: S101  # narrows the type
+            size, pieces = (update.chop_ends[0][-1], len(update.chops)), _pieces(update)
         if size != self._size:
             self._reset(*size)
-        return self._write_partial(list(_pieces(update)), console)
+        return self._write(list(pieces), console)
 
-    def _write_full(self, update: LayoutUpdate, console: Console) -> str:
-        writer = DiffWriter(self._pens)
-        self._reset(*update.region.size)
-        for y, line in enumerate(update.strips):
-            x, unknown = 0, self._rows[y]
-            self._rows[y] = fresh = unknown.copy()
-            for strip in line:
-                self._put(fresh, PlacedStrip(y, x, strip), console)
-                x += strip.cell_length
-            writer.row(y, unknown, fresh, odd=bool(self._odd[y]))
-        return writer.text()
-
-    def _write_partial(self, pieces: list[PlacedStrip], console: Console) -> str:
+    def _write(self, pieces: list[PlacedStrip], console: Console) -> str:
         move = self._detect_move(pieces)
         old = self._rows.copy()
         for piece in pieces:
@@ -364,6 +363,15 @@ class _DiffUpdate(CompositorUpdate):
     def render_segments(self, console: Console) -> str:
         """Return the output for the terminal."""
         return self._buffer.write(self._update, console)
+
+
+def _all_pieces(update: LayoutUpdate) -> Iterator[PlacedStrip]:
+    """Yield the strips of a full update."""
+    for y, line in enumerate(update.strips):
+        x = 0
+        for strip in line:
+            yield PlacedStrip(y, x, strip)
+            x += strip.cell_length
 
 
 def _pieces(update: ChopsUpdate) -> Iterator[PlacedStrip]:

@@ -285,6 +285,20 @@ async def test_behind_a_screen_that_hides_it_nothing_is_drawn_until_it_can_be_se
         assert driver_of(app).terminal.display[0].startswith("another head")
 
 
+async def test_a_change_behind_a_dialog_writes_only_what_changed() -> None:
+    app = Bench()
+    async with running(app, headless=False, size=(100, 30)) as pilot:
+        await app.push_screen(Overlay())
+        await settle(app, pilot)
+        before = driver_of(app).bytes
+        for second in range(10):
+            app.head.update(f"{second} s")
+            await settle(app, pilot)
+        check(app, "behind a dialog")
+        # Measured: 57 bytes for each; 15,900 when all of the screen is written.
+        assert driver_of(app).bytes - before < 10 * 100
+
+
 class Breakpoints(Bench):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]  # noqa: RUF012 - as Textual declares it
 
