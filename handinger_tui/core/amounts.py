@@ -169,8 +169,11 @@ class Total(Struct, frozen=True):
 
     def words(self, unit: Unit = Unit.USD, write: Write = amount_text) -> str:
         """An amount with all that is not certain: "about $1.23 so far + 2 unknown", "unknown so far"."""
-        text = f"{self.about(unit, write)}{' so far' if self.so_far else ''}"
-        return f"{text} {self.gap_words}".rstrip()
+        return f"{self.without_gaps(unit, write)} {self.gap_words}".rstrip()
+
+    def without_gaps(self, unit: Unit = Unit.USD, write: Write = amount_text) -> str:
+        """The same without what is missing: "about $1.23 so far"."""
+        return f"{self.about(unit, write)}{' so far' if self.so_far else ''}"
 
     def bare_words(self, unit: Unit) -> str:
         """The same where the unit is clear: "8 so far + 2 unknown"."""

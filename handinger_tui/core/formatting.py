@@ -68,10 +68,14 @@ def plural(value: int, one: str, many: str = "") -> str:
     return f"{value:,} {one if value == 1 else many or one + 's'}"
 
 
-def ago(then_ms: int, now_ms: int) -> str:
-    """How long ago, in one unit; a time in the future gives "just now"."""
-    seconds = (now_ms - then_ms) // 1000
-    return "just now" if seconds < 60 else f"{one_unit(seconds)} ago"
+def ago(then_ms: int, now_ms: int, step_s: int = 60) -> str:
+    """How long ago, in one unit; within the first step, and in the future, "just now".
+
+    `step_s`: the first minute has steps of so many seconds.
+    """
+    seconds = max(0, now_ms - then_ms) // 1000
+    seconds -= seconds % step_s if seconds < 60 else 0
+    return f"{one_unit(seconds)} ago" if seconds else "just now"
 
 
 def one_unit(seconds: int) -> str:

@@ -7,7 +7,7 @@ milliseconds, texts are not clean until they are in a row or a sentence.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from functools import reduce
@@ -21,7 +21,7 @@ from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.columns import Align, Column, Row, Tone, with_signs
 from handinger_tui.core.decimals import EXACT, exact_sum, json_amount
 from handinger_tui.core.documents import Amount, Document, Part, members
-from handinger_tui.core.formatting import duration, local_time, moment_text, one_unit, plural, utc_text
+from handinger_tui.core.formatting import ago, duration, local_time, moment_text, one_unit, plural, utc_text
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import FilePart, SourcePart
@@ -50,7 +50,7 @@ FRESH_MS: Final = 120_000
 CERTAIN_MS: Final = 15_000
 """A run that is followed by readings is at work for so long after an event; then it is being checked."""
 AGE_STEP_S: Final = 10
-"""Seconds between two words for an age in its first minute."""
+"""Seconds between two words for an age in its first minute: a row that counts seconds is never calm."""
 SNOOZE_MS: Final = 3_600_000
 """How long a snoozed run needs nothing."""
 SIMULATED: Final = " simulated"
@@ -270,7 +270,7 @@ class SessionRun(Struct, frozen=True):
         """The last event with its age: "web_search, 40 s ago"; "as of 3 h ago" where that is old."""
         if self.event_ms is None:
             return ""
-        age = _age(self.event_ms, now_ms)
+        age = ago(self.event_ms, now_ms, AGE_STEP_S)
         if self.under_way and not self.watched:
             return f"read {age}" if self.is_fresh(now_ms) else f"as of {age}"
         activity = clean_line(self.activity, 24) if self.under_way else ""
@@ -361,41 +361,54 @@ class Board(Struct, frozen=True):
     def _cost_of(self, runs: Sequence[SessionRun]) -> list[str]:
         return running_cost(runs, is_noted=self.today.endswith(SIMULATED))
 
-    def head(self, now_ms: int, width: int | None = None) -> str:
-        """The counts and amounts in one line: "1 needs you · 3 running · $0.31 so far · today $2.10".
+    def head(self, now_ms: int) -> str:
+        """The counts and amounts in one line: "1 needs you · 3 running · $0.31 so far · today $2.10"."""
+        return _joined(self._facts(now_ms))
 
-        In `width` cells amounts are written shorter, and those facts are left out that say least.
+    def head_lines(self, now_ms: int, width: int) -> list[str]:
+        """The same in `width` cells: what says least is left out, then the amounts have a line of their own.
+
+        No amount is cut or written shorter: a sign beside a word reads like an omission.
         """
+        facts = self._facts(now_ms)
+        needs_nothing = facts["needs"] == NEEDS_NOTHING
+        least = ("quiet", "needs" if needs_nothing else "unread", "cost", "unread", "today")
+        for count in range(3 if needs_nothing else 2):
+            line = _joined(facts, without=least[:count])
+            if len(line) <= width:
+                return [line]
+        lines: list[str] = []
+        for count in range(len(least) + 1):
+            counts = _joined(facts, without=(*least[:count], *_AMOUNTS))
+            amounts = _joined({name: facts[name] for name in _AMOUNTS}, without=least[:count])
+            lines = [counts, *([amounts] if amounts else [])]
+            if max(map(len, lines)) <= width:
+                break
+        return lines
+
+    def _facts(self, now_ms: int) -> dict[str, str]:
+        """What the head says, by name, in its order."""
         entries = self._with_needs(now_ms)
         count = sum(len(needs) for _, needs in entries) + sum(1 for _ in self.needs_without_row(now_ms))
         running = [run for run in self.runs if run.under_way]
         counts = self._counts(entries)
         unread, quiet = counts[Section.ENDED], counts[Section.QUIET]
-        costs = self._cost_of(running)
-        facts = {
-            "needs": needs_words(count) or "nothing needs you",
+        return {
+            "needs": needs_words(count) or NEEDS_NOTHING,
             "running": f"{len(running):,} running",
-            "cost": " · ".join(costs),
+            "cost": " · ".join(self._cost_of(running)),
             "unread": f"{unread:,} unread" if unread else "",
             "today": f"today {self.today}" if self.today else "",
             "quiet": f"{quiet:,} quiet" if quiet else "",
         }
 
-        def is_too_long() -> bool:
-            return width is not None and len(_joined(facts)) > width
 
-        if is_too_long():
-            facts["quiet"] = ""
-        if is_too_long():
-            facts |= {name: with_signs(facts[name]) for name in ("cost", "today")}
-        for least in ("unread" if count else "needs", "cost", "unread", "today"):
-            if is_too_long():
-                facts[least] = ""
-        return _joined(facts)
+NEEDS_NOTHING: Final = "nothing needs you"
+_AMOUNTS: Final = ("cost", "today")
 
 
-def _joined(facts: Mapping[str, str]) -> str:
-    return " · ".join(filter(None, facts.values()))
+def _joined(facts: Mapping[str, str], *, without: Collection[str] = ()) -> str:
+    return " · ".join(text for name, text in facts.items() if text and name not in without)
 
 
 def needs_words(count: int) -> str:
@@ -613,7 +626,8 @@ def board_row(entry: Entry, now_ms: int) -> Row:
     if isinstance(entry, PlannedRun):
         state = needs[0].reason if needs else _in_time(entry.next_ms, now_ms)
         title = clean_line(entry.title, 200)
-        cells = (sign, section, state, title, "", f"read {_age(entry.read_ms, now_ms)}", "", entry.price)
+        read = f"read {ago(entry.read_ms, now_ms, AGE_STEP_S)}"
+        cells = (sign, section, state, title, "", read, "", entry.price)
         briefs = {7: with_signs(entry.price)}
         return Row((*cells, "", "", "schedule"), styles={0: style, 2: style}, briefs=briefs)
     word = needs[0].reason if needs else entry.word(now_ms)
@@ -677,14 +691,6 @@ def entry_lines(entry: Entry, now_ms: int) -> list[str]:
 
 def _in_time(then_ms: int, now_ms: int) -> str:
     return f"in {one_unit((then_ms - now_ms) // 1000)}" if then_ms > now_ms else "due"
-
-
-def _age(then_ms: int, now_ms: int) -> str:
-    """How long ago something was. In the first minute in steps: a row that counts seconds is never calm."""
-    seconds = max(0, now_ms - then_ms) // 1000
-    if seconds < AGE_STEP_S:
-        return "just now"
-    return f"{one_unit(seconds if seconds >= 60 else seconds // AGE_STEP_S * AGE_STEP_S)} ago"
 
 
 # -- JSON ----------------------------------------------------------------------------------------

@@ -209,7 +209,9 @@ async def test_an_unreported_cost_is_not_zero(home: Path) -> None:
 async def test_a_worker_with_a_session_here_is_reconciled(home: Path) -> None:
     await spend(home, "a", "0.5")
     text = costs(home, "--worker", "wrk")
-    assert "Session ses_a0, the newest of this worker: The local sum $0.50 equals" in text.replace("\n", " ")
+    assert "Session ses_a0, the newest of this worker: The local sum $0.50 so far equals" in text.replace(
+        "\n", " "
+    )
 
 
 async def test_the_current_limits_are_printed(home: Path) -> None:

@@ -84,6 +84,15 @@ def test_a_month_without_turns_is_forecast_by_earlier_days() -> None:
     assert result.middle == Decimal(60)
 
 
+def test_a_turn_that_runs_with_a_cost_so_far_is_no_turn_of_unknown_cost() -> None:
+    running = (TODAY, Total(Decimal("0.01"), 2, open_turns=2))
+    assert forecast_text(forecast([running], TODAY, HALF)) == "No forecast yet: needs 3 days of history."
+    days = [on(day, "1") for day in range(1, 20)]
+    result = forecast([*days, running], TODAY, HALF)
+    assert result.gaps == 0
+    assert "unknown" not in forecast_text(result) + result.method
+
+
 def test_only_the_newest_days_count() -> None:
     days = [on(1, "1000", month=9), *(on(day, "1", month=10) for day in range(1, 32))]
     result = forecast(days, date(2026, 11, 1), Decimal(0))

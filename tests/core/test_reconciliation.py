@@ -68,7 +68,7 @@ def test_a_worker_that_we_started_agrees() -> None:
         Decimal(0),
         DifferenceParts(),
     )
-    assert reconciliation_text(result) == "The local sum about $0.05 equals the worker's own total."
+    assert reconciliation_text(result) == "The local sum about $0.05 so far equals the worker's own total."
 
 
 def test_the_spending_before_our_first_turn_is_named() -> None:
@@ -76,7 +76,7 @@ def test_the_spending_before_our_first_turn_is_named() -> None:
     assert result.difference == Decimal("0.04")
     assert result.parts == DifferenceParts(before=Decimal("0.04"))
     assert reconciliation_text(result) == (
-        "The worker's own total is $0.09, $0.04 more than the local sum about $0.05.\n"
+        "The worker's own total is $0.09, $0.04 more than the local sum about $0.05 so far.\n"
         "$0.04 spent before this session first read the worker."
     )
 
@@ -122,7 +122,8 @@ def test_a_cost_that_our_turns_exceed_is_unexplained() -> None:
     assert result.difference == Decimal("-0.01")
     assert result.parts == DifferenceParts(unexplained=Decimal("-0.01"))
     assert reconciliation_text(result) == (
-        "The worker's own total is $0.04, $0.01 less than the local sum about $0.05.\n-$0.01 unexplained."
+        "The worker's own total is $0.04, $0.01 less than the local sum about $0.05 so far.\n"
+        "-$0.01 unexplained."
     )
 
 
@@ -151,14 +152,12 @@ def test_an_unknown_local_sum_is_not_zero() -> None:
 
 def test_a_running_turn_is_incomplete() -> None:
     result = reconciled(turn(1, read("0.5", busy=True), new=True, status=TurnStatus.ACCEPTED))
-    assert reconciliation_text(result) == (
-        "The local sum $0.50 equals the worker's own total. 1 turn unknown."
-    )
+    assert reconciliation_text(result) == "The local sum $0.50 so far equals the worker's own total."
 
 
 def test_a_queued_turn_is_not_a_gap() -> None:
     result = reconciled(turn(1, read("0.5"), new=True), turn(2, None, status=TurnStatus.QUEUED))
-    assert reconciliation_text(result) == "The local sum $0.50 equals the worker's own total."
+    assert reconciliation_text(result) == "The local sum $0.50 so far equals the worker's own total."
 
 
 def test_the_reading_before_a_refused_turn_counts() -> None:
@@ -214,10 +213,10 @@ def test_credits_of_each_turn_are_compared_with_the_total_of_the_task() -> None:
 
     assert (
         text_of(task(1, "3", "3"), task(2, "5", "8"))
-        == "The local sum of 8 credits equals the task's own total."
+        == "The local sum of 8 credits so far equals the task's own total."
     )
     assert text_of(task(1, "3", "10")) == (
-        "The task's own total is 10 credits, 7 credits more than the local sum of 3 credits."
+        "The task's own total is 10 credits, 7 credits more than the local sum of 3 credits so far."
     )
     assert text_of(task(1, None, "4")) == (
         "The task's own total is 4 credits. The credits of 1 turn of ours are unknown."

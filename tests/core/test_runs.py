@@ -180,8 +180,10 @@ def test_the_head_fits_the_width_and_says_once_that_money_is_simulated(
     board: Board, today: str, width: int
 ) -> None:
     board = replace(board, today=today)
-    head = board.head(NOW, width)
-    assert len(head) <= width
+    lines = board.head_lines(NOW, width)
+    head = " · ".join(lines)
+    assert max(map(len, lines)) <= width
+    assert len(lines) <= 2
     needs = needs_words(len(board.needs(NOW)))
     assert needs in head
     running = [run for run in board.runs if run.under_way]
@@ -190,9 +192,15 @@ def test_the_head_fits_the_width_and_says_once_that_money_is_simulated(
         assert board.head(NOW).count("simulated") == 1
 
 
-def test_amounts_are_written_shorter_before_a_narrow_head_leaves_them_out() -> None:
+def test_a_narrow_head_keeps_the_words_of_its_amounts() -> None:
     board = Board((RUNNING,), today="about $2.10 so far of $5.00", others=4)
-    assert board.head(NOW, 64) == "nothing needs you · 1 running · $0.31… · today ~$2.10… of $5.00"
+    running, today = "1 running · $0.31 so far", "today about $2.10 so far of $5.00"
+    assert board.head_lines(NOW, 90) == [f"nothing needs you · {running} · {today} · 4 quiet"]
+    assert board.head_lines(NOW, 64) == [f"{running} · {today}"]
+    assert board.head_lines(NOW, 52) == [
+        "nothing needs you · 1 running · 4 quiet",
+        f"$0.31 so far · {today}",
+    ]
 
 
 @few

@@ -74,7 +74,7 @@ def forecast(days: DailyTotals, today: date, share_of_today: Decimal, unit: Unit
     daily_costs = [amount.value for amount in past if amount.value is not None]
     costs = daily_costs[:WEEKS]
     first = min(today.replace(day=1), today - timedelta(WEEKS))
-    gaps = sum(amount.missing_turns for day, amount in by_day.items() if day >= first)
+    gaps = sum(amount.unknown_turns for day, amount in by_day.items() if day >= first)
     mean = EXACT.divide(reduce(EXACT.add, costs), len(costs)) if len(costs) >= ENOUGH_DAYS else None
     if mean is None or spent.value is None:
         reason = _reason_for_none(spent, len(costs))
@@ -195,5 +195,5 @@ def _reason_for_none(spent: Total, days: int) -> str:
     if days >= ENOUGH_DAYS:
         return "No forecast: no cost was reported this month."
     have = f", {days} so far" if days else ""
-    gaps = f" ({plural(spent.missing_turns, 'turn')} of this month unknown)" if spent.missing_turns else ""
+    gaps = f" ({plural(spent.unknown_turns, 'turn')} of this month unknown)" if spent.unknown_turns else ""
     return f"No forecast yet: needs {ENOUGH_DAYS} days of history{have}{gaps}."

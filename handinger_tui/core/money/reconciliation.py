@@ -90,10 +90,10 @@ def reconcile(session: Session) -> Reconciliation:
 def _credits_text(own_total: Decimal, local: Total) -> str:
     own = amount_text(own_total, Unit.CREDITS)
     if local.value is None:
-        missing = plural(local.missing_turns, "turn")
+        missing = plural(local.unknown_turns, "turn")
         unknown = f"The credits of {missing} of ours are unknown."
         return f"The task's own total is {own}. {unknown}"
-    here = f"{local.about(Unit.CREDITS)} {local.gap_words}".rstrip()
+    here = local.words(Unit.CREDITS)
     difference = EXACT.subtract(own_total, local.value)
     if not difference:
         return f"The local sum of {here} equals the task's own total."
@@ -137,7 +137,7 @@ def reconciliation_text(result: Reconciliation) -> str:
     """The result as one or two short lines for the user."""
     if result.server is None or result.difference is None or result.local.value is None:
         return result.reason
-    local, server = result.local.about(), amount_text(result.server)
+    local, server = result.local.without_gaps(), amount_text(result.server)
     if result.difference == 0:
         equal = f"The local sum {local} equals the worker's own total"
         return f"{equal}. {result.reason}" if result.reason else f"{equal}."
@@ -150,12 +150,12 @@ def _reason(result: Reconciliation) -> str:
         return "This worker reports each turn separately, so it has no total to compare with."
     if result.server is None:
         return "The worker reported no cost, so there is nothing to compare with."
-    missing = plural(result.local.missing_turns, "turn")
+    missing = plural(result.local.unknown_turns, "turn")
     if result.local.value is None:
         own = f"The worker's own total is {amount_text(result.server)}"
         return f"{own}. The cost of {missing} of ours is unknown."
     if result.difference == 0:
-        return f"{missing} unknown." if result.local.missing_turns else ""
+        return f"{missing} unknown." if result.local.unknown_turns else ""
     pieces = [
         (result.parts.before, "spent before this session first read the worker"),
         (result.parts.between, "spent outside this session since then"),

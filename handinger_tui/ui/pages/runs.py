@@ -105,7 +105,8 @@ class RunsPage(ListPage[Entry]):
         """The counts, and what is reached for all of them."""
         now_ms = self._now_ms()
         sort = "" if self._is_sorted else " · s sorts"
-        yield self._board.head(now_ms, self.table.size.width - BESIDE - len(sort)) + sort
+        first, *others = self._board.head_lines(now_ms, self.table.size.width - BESIDE - len(sort))
+        yield from (first + sort, *others)
         yield from (f"! {need.text} {need.act}" for need in self._board.needs_without_row(now_ms))
 
     def foot(self, item: Entry) -> Iterable[Content]:

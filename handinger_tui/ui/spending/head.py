@@ -68,13 +68,14 @@ def _totals(data: HeadData, width: int) -> list[Content]:
     spent = data.total
     if spent is None:
         return [Content.styled("cost unknown" if data.failed else "reading…", FAINT)]
-    credits_total = spent.total("credits")
+    usd, credits_total = spent.total("usd"), spent.total("credits")
     details = [plural(spent.turns, "turn")]
     if credits_total.value is not None and spent.turns:
-        details.insert(0, credits_total.about(Unit.CREDITS))
+        # Words that qualify the cost are not repeated for its credits.
+        write = credits_total.words if usd.value is None else credits_total.about
+        details.insert(0, write(Unit.CREDITS))
     if spent.incomplete:
         details.append(f"{spent.incomplete:,} {INCOMPLETE.lower()}")
-    usd = spent.total("usd")
     cost = "cost unknown" if usd.value is None else usd.words()
     line = f"{cost}   {' · '.join(details)}"
     if len(line) <= width:

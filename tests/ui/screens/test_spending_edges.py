@@ -13,6 +13,8 @@ from handinger_tui.core.columns import text_lines
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.report_rows import group_columns, group_line
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
+from handinger_tui.ui.spending.head import HeadData, head_lines
+from handinger_tui.ui.spending.selection import SpendingView
 from tests.ui.fake_money import FakeLedger
 from tests.ui.fakes import LOCAL, Desktop, answers
 from tests.ui.screens.spending_samples import Endless, desktop_with, opened, some, turn
@@ -81,6 +83,16 @@ async def test_an_empty_ledger_explains_itself() -> None:
         await desktop.shows(pilot, "[t Turn]", "Nothing spent yet")
         await pilot.press("p", "enter", "o", "down", "end", "c", "backspace")
         await desktop.shows(pilot, "this month", "Nothing was spent here")
+
+
+def test_credits_so_far_say_so_where_no_dollars_do() -> None:
+    running = Total(Decimal(8), 1, open_turns=1)
+    in_credits = Bucket("", 1, usd=Total(None, 1), credits=running)
+    head = head_lines(HeadData(SpendingView(), in_credits), 80, short=True)
+    assert head[1].plain == "cost unknown   8 credits so far · 1 turn"
+    both = Bucket("", 1, usd=Total(Decimal("0.08"), 1, open_turns=1), credits=running)
+    head = head_lines(HeadData(SpendingView(), both), 80, short=True)
+    assert head[1].plain == "$0.08 so far   8 credits · 1 turn"
 
 
 async def test_an_unreadable_ledger_is_reported_and_reloaded_by_key() -> None:
