@@ -182,6 +182,9 @@ class EarlyLines:
         finally:
             self._is_working = False
             self._leaving = None
+            if self._lines:
+                # They wait for something else now.
+                self._show()
 
     def _offer(self, line: EarlyLine, *, replaces_draft: bool) -> None:
         """Put a message into the prompt, if nothing was typed there."""
@@ -200,7 +203,10 @@ class EarlyLines:
         shown = [clean_line(line.snapshot.text, 100) for line in self._lines[:SHOWN]]
         if len(self._lines) > SHOWN:
             shown.append(f"and {plural(len(self._lines) - SHOWN, 'more line')}")
-        what = "until you are connected" if self._may_send is None else "for the line before"
+        if self._may_send is None:
+            what = "until you are connected"
+        else:
+            what = "for the line before" if self._is_working else "for your next Enter"
         head = f"Waiting {what} · Esc takes back the last"
         self._pane.wait("\n".join([head, *shown]) if self._lines else "")
         self.changed()

@@ -160,6 +160,17 @@ async def test_early_messages_for_a_session_that_was_not_seen_stand_in_the_promp
         await desktop.until(pilot, lambda: sent(desktop) == ["one", "two"])
 
 
+async def test_an_early_message_behind_a_text_in_the_prompt_says_what_it_waits_for() -> None:
+    desktop = await used("First")
+    async with desktop.running() as pilot:
+        await press(desktop, pilot, "one\rtwo")
+        await desktop.shows(pilot, "Waiting until you are connected", "one")
+        connect(desktop)
+        await desktop.shows(pilot, "Waiting for your next Enter", "one")
+        assert desktop.work.prompt.text == "two"
+        assert sent(desktop) == []
+
+
 async def test_a_slash_command_and_an_empty_enter_on_a_used_history_have_an_effect() -> None:
     desktop = await used(draft="kept")
     async with desktop.running() as pilot:
