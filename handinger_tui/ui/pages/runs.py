@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 EMPTY: Final = "Nothing runs, and nothing needs you. Press f to show quiet sessions, a to add a run by id."
 NO_TURNS: Final = "It has no turns yet. Nothing was added."
+FOOT_ROWS: Final = 22
+"""On a lower screen, only the first line about the selected row stands below the list."""
+LOW: Final = 16
+"""On a lower screen, the amounts have no line of their own."""
 NO_SESSION: Final = "No session of its worker is on this computer."
 EntryAct = Callable[[Any], Awaitable[str | None]]
 """Does something with the entry of a row; returns the result as a sentence.
@@ -106,13 +110,14 @@ class RunsPage(ListPage[Entry]):
         now_ms = self._now_ms()
         sort = "" if self._is_sorted else " · s sorts"
         first, *others = self._board.head_lines(now_ms, self.table.size.width - BESIDE - len(sort))
-        yield from (first + sort, *others)
+        yield first + sort
+        if self.size.height >= LOW:
+            yield from others
         yield from (f"! {need.text} {need.act}" for need in self._board.needs_without_row(now_ms))
 
     def foot(self, item: Entry) -> Iterable[Content]:
         """What the selected row needs, and all facts about it."""
-        # On a low screen the rows need the room.
-        for line in entry_lines(item, self._now_ms())[: 1 if self.size.height < 22 else None]:
+        for line in entry_lines(item, self._now_ms())[: 1 if self.size.height < FOOT_ROWS else None]:
             yield Content.styled(line, Tone.BAD if line.startswith("!") else Tone.FAINT)
 
     # -- keys ----------------------------------------------------------------------------------

@@ -143,6 +143,16 @@ async def test_counts_and_facts_fit_each_size_also_before_the_next_look() -> Non
         desktop.runs.gate.set()
 
 
+async def test_a_small_board_has_rows() -> None:
+    desktop = Desktop()
+    async with desktop.running(60, 20) as pilot:
+        await opened(desktop, pilot)
+        await pilot.resize_terminal(40, 12)
+        await desktop.settle(pilot)
+        # Below the heads of the columns.
+        assert desktop.app.screen.query_one("#runs-list").size.height >= 2, desktop.text()
+
+
 async def test_no_row_moves_until_the_person_sorts() -> None:
     desktop = Desktop()
     async with desktop.running(100, 30) as pilot:
