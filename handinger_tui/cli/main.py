@@ -71,13 +71,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 PLAIN: Final = {
     **dict.fromkeys("█▉▊▋▌▍▎▏━", "#"),
     **dict.fromkeys("▒┄", ":"),
-    **dict.fromkeys("░…", "."),
-    **dict.fromkeys("·–—\u2212", "-"),
+    **dict.fromkeys("·–—─\u2212", "-"),
     **dict.fromkeys("“”„", '"'),
     **dict.fromkeys("\u2018’", "'"),
-    "•": "*",
+    **dict.fromkeys("•●★", "*"),
+    **dict.fromkeys("×✗", "x"),
+    "░": ".",
+    "…": "...",
+    "│": "|",
+    "→": "->",
     "✓": "+",
     "±": "+-",
+    "○": "o",
+    "◷": "@",
 }
 """ASCII replacements for output encodings that lack these characters."""
 

@@ -15,6 +15,8 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.cli import load_settings
+from handinger_tui.cli.commands.doctor import MARKS
+from handinger_tui.cli.main import PLAIN
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.formatting import middle_cut
 from handinger_tui.core.money.limits import Scope
@@ -137,6 +139,13 @@ async def test_an_ascii_pipe_gets_ascii_characters(home: Path) -> None:
     assert "?" not in output
     assert "####" in output
     assert "Costs by day - session ses_a0" in output
+
+
+def test_signs_keep_their_meaning_in_ascii() -> None:
+    """A "?" or a full stop in place of a sign would say something else of an amount."""
+    texts = ["$0.04…", "$0.10 → $0.20", "3.1×", *MARKS.values(), "● ○ ◷ ★"]
+    ascii_of = ["$0.04...", "$0.10 -> $0.20", "3.1x", "+", "-", "x", "* o @ *"]
+    assert ["".join(PLAIN.get(sign, sign) for sign in text) for text in texts] == ascii_of
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])

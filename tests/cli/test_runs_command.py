@@ -55,6 +55,12 @@ def test_text_and_json_show_the_same_runs_and_the_same_count(home: Path) -> None
     assert ([one["session_id"] for one in only["runs"]], only["needs_you"]) == (["ses_1"], 1)
 
 
+def test_the_list_of_sessions_says_what_its_sign_means(home: Path) -> None:
+    lines = run("sessions", home=home).out.splitlines()
+    assert sum(line.startswith("* About") for line in lines) == 2
+    assert lines[-1] == "* unread"
+
+
 def test_without_runs_the_counts_say_all(own_home: Path) -> None:
     nothing = run("runs", home=own_home).out.splitlines()
     assert nothing == [

@@ -466,7 +466,8 @@ def _list_text(summaries: Sequence[SessionSummary]) -> str:
             "ID": shown_id,
         }
         rows.append(Row(tuple(cells[column.head] for column in columns)))
-    return list_text(columns, rows, "No sessions yet. Start one: handinger-tui")
+    text = list_text(columns, rows, "No sessions yet. Start one: handinger-tui")
+    return f"{text}\n* unread" if any(one.unread for one in summaries) else text
 
 
 def _hit(hit: SearchHit) -> HitItem:
