@@ -135,8 +135,9 @@ OPENING = """\
 # A local demo worker
 
 I am a **demo worker built into handinger-tui**. I am not an AI: I follow fixed rules, compute what I can \
-and invent nothing. I answer because no API key is set or because `--local` was given. Everything goes over \
-real HTTP to a small server on this computer, so what you see is how handinger-tui really works."""
+and invent nothing. I answer where no API key is set, with `--local`, and at the address that \
+`handinger-tui local` prints. Everything goes over real HTTP to a small server on this computer, so what you \
+see is how handinger-tui really works."""
 
 
 def _abilities_text(context: TurnContext) -> str:
