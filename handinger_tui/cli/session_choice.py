@@ -59,7 +59,7 @@ async def chosen_session_id(ledger: Ledger, prefix: str | None) -> str:
         return await unique_session_id(ledger, prefix)
     session_id = await ledger.history.last()
     if session_id is None:
-        raise SettingsError("No sessions yet.", _HINT)
+        raise SettingsError("No session to continue yet; imported ones are left out.", _HINT)
     return session_id
 
 

@@ -41,7 +41,7 @@ def test_the_result_names_the_session_and_says_that_nothing_is_charged(own_home:
     ran = run("import", str(file), home=own_home)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == (
-        "Imported “prompt 0” (ses_tea): 2 turns. Imported turns are not charged here.\n"
+        "Imported “prompt 0” (ses_tea): 2 messages. Imported turns are not charged here.\n"
         "Open it: handinger-tui --resume ses_tea\n"
     )
     (row,) = listed(own_home)

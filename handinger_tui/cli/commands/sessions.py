@@ -635,7 +635,8 @@ def import_session(args: argparse.Namespace) -> int:
     session_id = present or session.session_id
     name = _name(session.title, session_id)
     text = (
-        f"Imported {name}: {plural(len(file.turns), 'turn')}. Imported turns are not charged here.\n"
+        # One that was not sent is in the file, too, and is no turn.
+        f"Imported {name}: {plural(len(file.turns), 'message')}. Imported turns are not charged here.\n"
         f"Open it: handinger-tui --resume {one_word(session_id)}"
         if present is None
         else f"{name} is already in the history. Nothing was changed.\n"
