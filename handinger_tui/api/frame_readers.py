@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from handinger_tui.api import errors
 from handinger_tui.core.jsontext import Json, NotJson, member_of_cut, parse
 from handinger_tui.core.stream import Framing, RawFrame, reason_text, worker_in
+
+if TYPE_CHECKING:
+    from httpx_sse import ServerSentEvent
 
 BOM: Final = b"\xef\xbb\xbf"
 DEFAULT_EVENT: Final = "message"
@@ -144,20 +148,24 @@ class SseReader:
         self._event = b""
         self._last_id = b""
         """The `id` line that applies to all events from here on."""
+        self._complete: list[bytes] = []
+        """Complete events that are to be parsed."""
+        self._events: Iterator[ServerSentEvent] | None = None
+        """What parses them; made with the first one."""
         self.dropped = 0
 
     def feed(self, chunk: bytes) -> list[RawFrame]:
         """The events that this chunk completes, each as soon as its blank line has arrived."""
-        blocks = bytearray()
+        blocks: list[bytes] = []
         for line in self._lines.feed(chunk):
             if line:
                 self._take_field(line)
             elif line is None:
                 # An oversized line: its field is unknown, so its event is dropped.
                 self._add_size(self._limit + 1)
-            else:
-                blocks += self._end_block()
-        return _parse(bytes(blocks)) if blocks else []
+            elif block := self._end_block():
+                blocks.append(block)
+        return self._parse(blocks) if blocks else []
 
     def end(self) -> list[RawFrame]:
         """Nothing: an event without its closing blank line is dropped, as the standard requires."""
@@ -189,23 +197,27 @@ class SseReader:
         self._event, self._size = b"", 0
         return block
 
+    def _parse(self, blocks: list[bytes]) -> list[RawFrame]:
+        """The event of each block. No more is asked for: that would be the end of the stream."""
+        if self._events is None:
+            self._events = _events(iter(self._complete.pop, None))
+        self._complete.append(b"".join(blocks))
+        return [
+            RawFrame(
+                Framing.SSE, event.data, "" if event.event == DEFAULT_EVENT else event.event, event.id or None
+            )
+            for event in islice(self._events, len(blocks))
+        ]
 
-def _parse(blocks: bytes) -> list[RawFrame]:
+
+def _events(blocks: Iterator[bytes]) -> Iterator[ServerSentEvent]:
+    """The events of all blocks. One response for all of them: to make one took longer than to parse."""
     import httpx  # loaded with the first request
     from httpx_sse import EventSource
 
     # The public API of httpx-sse takes a response.
     headers = {"Content-Type": "text/event-stream; charset=utf-8"}
-    response = httpx.Response(200, headers=headers, stream=httpx.ByteStream(blocks))
-    # Named, since httpx would parse the header for it each time.
-    response.encoding = "utf-8"
-    source = EventSource(response)
-    return [
-        RawFrame(
-            Framing.SSE, event.data, "" if event.event == DEFAULT_EVENT else event.event, event.id or None
-        )
-        for event in source.iter_sse()
-    ]
+    return EventSource(httpx.Response(200, headers=headers, content=blocks)).iter_sse()
 
 
 class JsonReader:

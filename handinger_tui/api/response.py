@@ -208,12 +208,10 @@ class _BodyReader:
                         break
                     self._chunks.append(chunk)
                     self._size += len(chunk)
-                    if pacer.needs_pause(len(chunk)):
-                        if pacer.is_slow_stream():
-                            self._arrived.set()
-                        await pacer.pause()
+                    if pacer.needs_pause(len(chunk)) and (wait_s := pacer.take_turn()):
+                        await asyncio.sleep(wait_s)
                     if self._chunks:
-                        # Not what was taken during the pause: whoever reads would wake for nothing.
+                        # Not what was taken during the wait: whoever reads would wake for nothing.
                         self._arrived.set()
                     if self._size >= MAX_READ_AHEAD:
                         self._has_room.clear()
@@ -228,13 +226,9 @@ class ReadTurns:
     def __init__(self) -> None:
         self._free_at = 0.0
 
-    def wait_s(self, now: float) -> float:
-        """The seconds until one that begins a pause now may be made."""
-        return min(max(READ_EVERY_S, self._free_at - now), MOST_APART_S)
-
     def take(self, now: float) -> float:
-        """As `wait_s`; others come later."""
-        wait_s = self.wait_s(now)
+        """The seconds until one that begins a pause now may be made; others come later."""
+        wait_s = min(max(READ_EVERY_S, self._free_at - now), MOST_APART_S)
         self._free_at = min(max(self._free_at, now + wait_s) + APART_S, now + MOST_APART_S)
         return wait_s
 
@@ -252,7 +246,7 @@ class _Pacer:
         self._loop = asyncio.get_running_loop()
         self._is_scheduled = False
         self._read_size = SMALL_READ
-        self._paused_at = 0.0
+        self._read_at = self._loop.time()
 
     def begin_read(self) -> None:
         """Watch whether the loop runs before the chunk arrives."""
@@ -269,18 +263,17 @@ class _Pacer:
         self._read_size = size
         return was_small
 
-    def is_slow_stream(self) -> bool:
-        """Whether the last pause is so long ago that this chunk is delivered before the next pause.
+    def take_turn(self) -> float:
+        """The seconds to wait for more data before the chunk is delivered.
 
-        Not where others wait, too: an event often arrives in two reads, and each would be worked on.
+        0 for a slow stream: its next chunk waits instead, if it comes soon. Not where others wait, too: an
+        event often arrives in two reads, and each would be worked on.
         """
-        now = self._loop.time()
-        return _turns.wait_s(now) <= READ_EVERY_S and now - self._paused_at > 2 * READ_EVERY_S
-
-    async def pause(self) -> None:
-        """Wait for more data to arrive."""
-        self._paused_at = self._loop.time()
-        await asyncio.sleep(_turns.take(self._paused_at))
+        now, before = self._loop.time(), self._read_at
+        wait_s = _turns.take(now)
+        is_slow = wait_s <= READ_EVERY_S and now - before > 2 * READ_EVERY_S
+        self._read_at = now if is_slow else now + wait_s
+        return 0.0 if is_slow else wait_s
 
     def _loop_ran(self) -> None:
         self._is_scheduled = False

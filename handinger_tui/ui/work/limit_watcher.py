@@ -200,9 +200,14 @@ class LimitWatcher:
     async def _refresh_money(self) -> None:
         """Show the typical costs of turns of this worker, and what today and the session cost.
 
+        Behind a page nobody sees them: they are read when it is closed.
+
         Raises:
             LedgerError
         """
+        if not self._interaction.app.shows(self._pane.screen):
+            self._money_for = None
+            return
         key = self._money_for = self._money_key()
         connection, actor = self._controller.connection, self._controller.shown
         costs = {budget: await self._controller.typical_cost(budget) for budget in self._budgets()}

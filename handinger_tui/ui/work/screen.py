@@ -400,6 +400,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             self._mark_as_seen(self._unseen)
         # A dialog may have renamed or deleted a session.
         self._first_screen.renew()
+        # Amounts were not read behind a page.
+        self._limits.check_soon()
         self.scheduler.request()
 
     def on_resize(self, event: Resize) -> None:
