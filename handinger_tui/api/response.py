@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 
 from handinger_tui.api import errors
-from handinger_tui.api.deadline import Deadline
+from handinger_tui.api.deadline import Deadline, Silence
 from handinger_tui.api.frame_readers import JsonReader, NewWorkerReader, reader_for
 from handinger_tui.core.errors import ApiError, BrokenContract, StreamLost
 from handinger_tui.core.jsontext import NotJson, as_object, parse, text_at
@@ -154,6 +154,7 @@ class _BodyReader:
 
     def __init__(self, response: httpx.Response, idle: float) -> None:
         self._idle = idle
+        self._silence = Silence(idle)
         self._chunks: list[bytes] = []
         self._size = 0
         self._arrived = asyncio.Event()
@@ -171,8 +172,7 @@ class _BodyReader:
         """
         if not self._arrived.is_set():
             try:
-                async with Deadline(self._idle):
-                    await self._arrived.wait()
+                await self._silence.end(self._arrived)
             except TimeoutError:
                 raise errors.idle_timeout(self._idle) from None
         data = b"".join(self._chunks)
@@ -191,6 +191,7 @@ class _BodyReader:
 
     async def aclose(self) -> None:
         """Cancel the task, and wait for its end."""
+        self._silence.cancel()
         self._task.cancel()
         await asyncio.wait([self._task])
         if not self._task.cancelled():

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from itertools import pairwise
+from typing import Any
 
 import httpx
 import pytest
@@ -82,6 +83,28 @@ async def test_silence_ends_the_read() -> None:
     with pytest.raises(StreamLost):
         await anext(read(body, 0.001))
     assert ended.is_set()
+
+
+async def test_one_timer_serves_the_silence_before_every_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, timers = asyncio.get_running_loop(), list[float]()
+    call_at, sent = loop.call_at, asyncio.Queue[bytes]()
+
+    def noted(when: float, *args: Any, **options: Any) -> asyncio.TimerHandle:
+        timers.append(when - loop.time())
+        return call_at(when, *args, **options)
+
+    async def body() -> AsyncIterator[bytes]:
+        while chunk := await sent.get():
+            yield chunk
+
+    monkeypatch.setattr(loop, "call_at", noted)
+    async with aclosing(read(body)) as pieces:
+        for chunk in (b"1", b"2", b"3", b"4"):
+            waiting = asyncio.create_task(anext(pieces))
+            await asyncio.sleep(0)
+            sent.put_nowait(chunk)
+            assert await waiting == chunk
+    assert len([wait_s for wait_s in timers if wait_s > IDLE / 2]) == 1
 
 
 async def test_a_slow_consumer_is_not_a_silent_sender() -> None:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from handinger_tui.api.deadline import LATE_S, Deadline
+from handinger_tui.api.deadline import LATE_S, Deadline, Silence
 from handinger_tui.api.response import ResponseLimits
 from handinger_tui.api.transport import ConnectPolicy, SendTrace, send_with_connect_retry
 from handinger_tui.core.errors import Doubtful, Unreachable
@@ -97,6 +97,50 @@ async def test_after_a_stop_without_an_answer_the_deadline_ends_the_wait() -> No
 
     with pytest.raises(TimeoutError):
         await wait()
+
+
+async def test_what_arrived_while_the_program_was_stopped_ends_the_silence() -> None:
+    ours, theirs = socket.socketpair()
+    arrived, silence = asyncio.Event(), Silence(0.01)
+    asyncio.get_running_loop().add_reader(ours, arrived.set)
+    with closing(ours), closing(theirs):
+        waiting = asyncio.create_task(silence.end(arrived))
+        await asyncio.sleep(0)
+        theirs.send(b"answer")
+        time.sleep(2 * LATE_S)  # noqa: ASYNC251 - the program is stopped
+        await waiting
+        asyncio.get_running_loop().remove_reader(ours)
+    silence.cancel()
+
+
+async def test_after_a_stop_in_which_nothing_arrived_the_silence_is_too_long() -> None:
+    waiting = asyncio.create_task(Silence(0.01).end(asyncio.Event()))
+    await asyncio.sleep(0)
+    time.sleep(2 * LATE_S)  # noqa: ASYNC251 - the program is stopped
+    with pytest.raises(TimeoutError):
+        await waiting
+
+
+async def test_each_wait_has_the_whole_time_of_a_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, passed_s = asyncio.get_running_loop(), 0
+    real_time = loop.time
+    monkeypatch.setattr(loop, "time", lambda: real_time() + passed_s)
+    silence = Silence(60)
+    for _ in range(3):
+        arrived = asyncio.Event()
+        waiting = asyncio.create_task(silence.end(arrived))
+        await asyncio.sleep(0)
+        passed_s += 40
+        # The timer of an earlier wait is due in the second and in the third one.
+        await asyncio.sleep(LATE_S * 1.1)
+        assert not waiting.done()
+        arrived.set()
+        await waiting
+    waiting = asyncio.create_task(silence.end(asyncio.Event()))
+    await asyncio.sleep(0)
+    passed_s += 61
+    with pytest.raises(TimeoutError):
+        await waiting
 
 
 class Transport(httpx.AsyncBaseTransport):
