@@ -276,7 +276,7 @@ class WorkerClient:
         """
         url = self.worker_url(worker_id)
         url = f"{url}?stream=true" if via is StreamRoute.REPLAY else f"{url}/stream"
-        async with self.transport.get(url, STREAM_OR_JSON) as response:
+        async with self.transport.get(url, STREAM_OR_JSON, streams=True) as response:
             yield HttpReply(response, via, self.limits)
 
     async def read_worker(self, worker_id: str) -> WorkerBody:

@@ -291,17 +291,22 @@ _FILE_STATUSES: Final = frozenset({*range(300, 400), 416})
 
 
 class Clients(Struct, frozen=True):
-    """Two clients: `reading` for GETs, `posting` for requests that change something."""
+    """Two clients: `keeping` keeps its connections for later requests, `closing` none.
 
-    reading: httpx.AsyncClient
-    posting: httpx.AsyncClient
+    What changes something has a new connection: a kept one may be dead, and a POST lost on it in doubt. So
+    have streams: httpcore keeps no idle connection while more than four of a client are open, so that each
+    reading beside five streams would need a new one, with its TLS.
+    """
+
+    keeping: httpx.AsyncClient
+    closing: httpx.AsyncClient
 
     async def aclose(self) -> None:
         """Close every connection."""
         try:
-            await self.reading.aclose()
+            await self.keeping.aclose()
         finally:
-            await self.posting.aclose()
+            await self.closing.aclose()
 
 
 class Transport:
@@ -390,13 +395,14 @@ class Transport:
         return {**self._headers, **headers, "Authorization": f"Bearer {key}"}
 
     @asynccontextmanager
-    async def get(self, url: str, accept: str) -> AsyncIterator[httpx.Response]:
-        """One GET, one attempt.
+    async def get(self, url: str, accept: str, *, streams: bool = False) -> AsyncIterator[httpx.Response]:
+        """One GET, one attempt. `streams`: the answer may be a stream.
 
         Raises:
             ApiError: also for every status outside 2xx.
         """
-        client = (await self._clients_for(url)).reading
+        clients = await self._clients_for(url)
+        client = clients.closing if streams else clients.keeping
         with _as_read_errors():
             async with self._exchange(client, "GET", url, {"Accept": accept}) as response:
                 yield response
@@ -412,7 +418,7 @@ class Transport:
         Raises:
             ApiError: for every status but 2xx, 3xx and 416.
         """
-        client = (await self._clients_for(url)).reading
+        client = (await self._clients_for(url)).keeping
         # A byte range of an encoded file cannot be decoded, so the download could not be resumed.
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", **headers}
         try:
@@ -446,7 +452,7 @@ class Transport:
         Raises:
             ApiError: also for every status outside 2xx.
         """
-        client = (await self._clients_for(url)).posting
+        client = (await self._clients_for(url)).closing
         headers = {"Connection": "close", **headers}
         async with self._exchange(
             client, method, url, headers, content, first_byte, attempts=MAX_ATTEMPTS, departed=departed
@@ -555,12 +561,11 @@ def _build_clients(connect_timeout: float, *, secure: bool, direct: bool) -> Cli
     try:
         if not direct:
             _check_proxy_ports()
-        # Every POST opens a new connection: a kept-alive one may be dead, and a POST lost on it in doubt.
-        posting = client(httpx.Limits(max_keepalive_connections=0))
-        reading = client(httpx.Limits(max_keepalive_connections=4, keepalive_expiry=15))
+        closing = client(httpx.Limits(max_keepalive_connections=0))
+        keeping = client(httpx.Limits(max_keepalive_connections=4, keepalive_expiry=15))
     except (ImportError, httpx.InvalidURL, ValueError) as problem:
         raise bad_proxy(problem) from None
-    return Clients(reading, posting)
+    return Clients(keeping, closing)
 
 
 async def _hide_location(response: httpx.Response) -> None:

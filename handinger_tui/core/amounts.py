@@ -107,7 +107,7 @@ def count_within(value: Decimal | int, width: int) -> str:
 
 
 # -- sums --------------------------------------------------------------------------------
-class Total(Struct, frozen=True):
+class Total(Struct, frozen=True, gc=False):
     """An amount of one or several turns: the sum of what is known.
 
     `value`: None if nothing is known, but 0 without turns. `missing_turns`: how many turns have no final

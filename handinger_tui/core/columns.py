@@ -92,7 +92,7 @@ class Column(Struct, frozen=True):
         return " " if self.close else _GAP
 
 
-class Row(Struct, frozen=True):
+class Row(Struct, frozen=True, gc=False):
     """One row: a text for each column, clean and on one line."""
 
     cells: tuple[str, ...]

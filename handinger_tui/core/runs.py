@@ -102,7 +102,7 @@ class Reason(StrEnum):
 _RANKS: Final = {reason: at for at, reason in enumerate(Reason)}
 
 
-class Need(Struct, frozen=True):
+class Need(Struct, frozen=True, gc=False):
     """One reason, and the act that settles it. `key`: that of its row; "" where it belongs to none."""
 
     reason: Reason
@@ -133,7 +133,7 @@ class ReachedLimit(Struct, frozen=True):
     raise_hint: str
 
 
-class Usual(Struct, frozen=True):
+class Usual(Struct, frozen=True, gc=False):
     """What the turns of a worker at a budget usually cost and take, where there are enough of them.
 
     `bar`: a cost above it is unusual. `high_ms`: nine of ten take less.
@@ -145,7 +145,7 @@ class Usual(Struct, frozen=True):
     high_ms: int | None = None
 
 
-class SessionRun(Struct, frozen=True):
+class SessionRun(Struct, frozen=True, gc=False):
     """The newest run of a session; `status` None: the session has none yet."""
 
     session_id: str

@@ -83,6 +83,11 @@ class Interaction:
             raise TypeError(f"{type(app).__name__} is not a DiffApp")
         return app
 
+    @property
+    def is_in_sight(self) -> bool:
+        """Whether anything of the work screen can be seen: a dialog leaves some of it, a page nothing."""
+        return self.app.shows(self._screen)
+
     def run(
         self, coroutine: Coroutine[Any, Any, object], doing: str = "", *, is_for_key: bool = True
     ) -> None:

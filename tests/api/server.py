@@ -132,10 +132,11 @@ def respond(
     return raw(head(status, {"Content-Length": str(len(body)), **(headers or {})}) + body, close=close)
 
 
-def as_json(text: str, status: int = 200, headers: dict[str, str] | None = None) -> Script:
-    return respond(
-        status, text.encode("utf-8", "surrogatepass"), {"Content-Type": "application/json", **(headers or {})}
-    )
+def as_json(
+    text: str, status: int = 200, headers: dict[str, str] | None = None, *, close: bool = True
+) -> Script:
+    encoded = text.encode("utf-8", "surrogatepass")
+    return respond(status, encoded, {"Content-Type": "application/json", **(headers or {})}, close=close)
 
 
 def chunk(data: bytes) -> bytes:

@@ -9,6 +9,7 @@ import logging
 import socket
 import time
 import weakref
+from contextlib import AsyncExitStack, aclosing
 
 import pytest
 
@@ -65,6 +66,23 @@ async def test_following(server: Server, client: WorkerApi, via: StreamRoute) ->
     }
     assert server.requests[0].target == wanted[via]
     assert server.requests[0].header("authorization") == f"Bearer {KEY}"
+
+
+async def test_readings_need_no_new_connection_while_many_streams_are_open(
+    server: Server, client: WorkerApi
+) -> None:
+    streams = 6
+    opening = chunk(b"data: a\n\n")
+    event_stream = head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"})
+    server.answer(*[raw(event_stream + opening, close=False)] * streams, as_json(WORKER, close=False))
+    async with AsyncExitStack() as stack:
+        for _ in range(streams):
+            reply = await stack.enter_async_context(client.follow("w1", StreamRoute.REPLAY))
+            pieces = await stack.enter_async_context(aclosing(reply.pieces()))
+            assert (await anext(pieces)).data == "a"
+        for _ in range(3):
+            await client.read_worker("w1")
+    assert [request.connection for request in server.requests] == [0, 1, 2, 3, 4, 5, 6, 6, 6]
 
 
 @pytest.mark.parametrize("worker_id", ["", ".", "..", "\ud800"])

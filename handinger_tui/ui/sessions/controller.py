@@ -389,7 +389,7 @@ class SessionController:
         from handinger_tui.core.runs import with_session  # with the connection
 
         stored = await self.connection.runs.board(everything=everything, also=also)
-        opened = {session.session_id: session for session in self.opened_sessions}
+        opened = {session.session_id: session for session in self.engine.sessions}
         here = [
             with_session(run, opened[run.session_id], held=self.actor(run.session_id).hold is not None)
             if run.session_id in opened

@@ -602,8 +602,9 @@ class DiffApp(App[None]):
         return [] if is_hidden else super()._background_screens
 
     def shows(self, screen: Screen[Any]) -> bool:
-        """Whether anything of a screen can be seen."""
-        return screen is self.screen or screen in self._background_screens
+        """Whether anything of a screen can be seen; no longer when the app ends."""
+        stack = self.screen_stack
+        return bool(stack) and (screen is stack[-1] or screen in self._background_screens)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Display an update; cells that the terminal already shows are not written again."""

@@ -182,7 +182,7 @@ class LimitWatcher:
             self.tell_limit(gauge.warning, gauge.part)
             if not (gauge.reached and is_in_card):
                 self._interaction.announce(gauge.warning, "error" if gauge.reached else "warning")
-        if self._money_for != self._money_key():
+        if self._interaction.is_in_sight and self._money_for != self._money_key():
             self._interaction.run(self._refresh_money())
 
     def _money_key(self) -> tuple[object, ...]:
@@ -205,7 +205,7 @@ class LimitWatcher:
         Raises:
             LedgerError
         """
-        if not self._interaction.app.shows(self._pane.screen):
+        if not self._interaction.is_in_sight:
             self._money_for = None
             return
         key = self._money_for = self._money_key()

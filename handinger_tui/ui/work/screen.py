@@ -66,6 +66,7 @@ from handinger_tui.ui.work.view import ScreenView
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from handinger_tui.core.turns.session import Session
     from handinger_tui.core.turns.turn import Turn
     from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.commands.command import Command
@@ -297,9 +298,19 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             # A recorder of the terminal's bytes then also gets the answer in one piece.
             self.interaction.app.repair(self.transcript)
             self._mark_as_seen(session.session_id)
-        hold, running, gauges = actor.hold, actor.running, actor.gauges
+        # Behind a page nobody sees it; it is painted when that is closed.
+        if self.interaction.is_in_sight:
+            self._paint_session(session, actor, now_ms)
+        self._limits.show(actor.gauges)
+        self.scheduler.clock.set_running(actor.running or self.pane.card.waiting_s(now_ms) > 0)
+        self._renew_keys()
+        self.scheduler.idle.streaming = actor.running
+        self.scheduler.idle.start()
+
+    def _paint_session(self, session: Session, actor: SessionActor, now_ms: int) -> None:
+        controller, hold, gauges = self.controller, actor.hold, actor.gauges
         # A detached worker or a failed turn says more than waiting messages: the header keeps its status.
-        is_stuck = hold is not None and hold.reason in STUCK and not running
+        is_stuck = hold is not None and hold.reason in STUCK and not actor.running
         self._header.set_limits(limit_mark(gauges), held=is_stuck)
         self._header.show(session, now_ms, took_text(session, self.pane.money))
         elsewhere = next((clean_line(other.title, 40) for other in controller.running_elsewhere), None)
@@ -311,17 +322,12 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.pane.show(session, state, now_ms)
         self.scheduler.panels.show(session)
         self.sidebar.panel(UsagePanel).show_limits(gauges)
-        self._limits.show(gauges)
-        self.scheduler.clock.set_running(running or self.pane.card.waiting_s(now_ms) > 0)
-        self._renew_keys()
-        self.scheduler.idle.streaming = running
-        self.scheduler.idle.start()
 
     def _advance_clock(self) -> None:
         """Update the elapsed times in header and panels, and the countdown; the transcript is not touched."""
         now_ms = self._now_ms()
         # Behind a page nobody sees them.
-        if self.interaction.app.shows(self):
+        if self.interaction.is_in_sight:
             self._header.beat(now_ms)
             self.sidebar.tick(now_ms)
             self.pane.advise(now_ms)
@@ -400,9 +406,8 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
             self._mark_as_seen(self._unseen)
         # A dialog may have renamed or deleted a session.
         self._first_screen.renew()
-        # Amounts were not read behind a page.
-        self._limits.check_soon()
-        self.scheduler.request()
+        # Behind a page nothing was painted, and no amounts were read.
+        self.scheduler.request(at_once=True)
 
     def on_resize(self, event: Resize) -> None:
         """Fit the panels and the footer to the width, before Textual sets the classes of the screen."""

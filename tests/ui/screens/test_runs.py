@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from msgspec.structs import replace
 
@@ -292,6 +293,25 @@ async def test_what_ends_behind_a_page_is_unread_until_that_is_closed() -> None:
         assert desktop.history.read == []
         await pilot.press("escape")
         await desktop.until(pilot, lambda: desktop.history.read == [session_id])
+
+
+async def test_behind_a_page_nothing_is_drawn_or_counted_until_that_is_closed() -> None:
+    desktop, gate = running(worker("Half and whole", prompt="first", **PRICED))
+    async with desktop.running(100, 30) as pilot:
+        await desktop.send(pilot, "first")
+        await desktop.until(pilot, lambda: desktop.session.busy)
+        session_id = desktop.session.session_id
+        await opened(desktop, pilot)
+        pane, charges = desktop.work.pane, desktop.work.controller.connection.charges
+        with patch.object(pane, "show", wraps=pane.show) as show:  # noqa: SIM117 - both names are long
+            with patch.object(charges, "spent", wraps=charges.spent) as spent:
+                gate.set()
+                await desktop.until(pilot, lambda: desktop.history.unread == [session_id])
+                await desktop.settle(pilot)
+                assert (show.call_count, spent.call_count) == (0, 0)
+                await pilot.press("escape")
+                await desktop.shows(pilot, "Half and whole", "✓ completed")
+                await desktop.until(pilot, lambda: spent.call_count > 0)
 
 
 async def test_an_end_that_the_board_shows_is_not_reported_over_it() -> None:
