@@ -622,8 +622,9 @@ class Bench:
                 app.send(" ".join(words_typed).encode())
             end = time.monotonic() + PATIENCE_S
             while app.is_running and time.monotonic() < end:
-                # Ctrl+C twice quits from every screen, and once more changes nothing.
-                app.send(b"\x03")
+                # Ctrl+C twice quits from every screen. Behind the screen it would be a signal: exit code 130.
+                if not has_left_screen(app):
+                    app.send(b"\x03")
                 app.drain()
             code = NEVER_ENDED if app.is_running else app.ends()
             ran = Ran(code, hidden.read_text() if hidden.exists() else "", words(bytes(app.output)))
@@ -795,6 +796,11 @@ def _wait(app: RawTerminal, text: str, since: int, rests: Callable[[], bool]) ->
         if now > begun + PATIENCE_S or (is_over and rests()):
             return
         app.drain()
+
+
+def has_left_screen(app: RawTerminal) -> bool:
+    """Whether the app has had a screen, and the terminal is again as it was before."""
+    return app.output.rfind(b"\x1b[?1049l") > app.output.rfind(b"\x1b[?1049h")
 
 
 def tracebacks(ran: Ran) -> Iterator[str]:
