@@ -26,6 +26,7 @@ from handinger_tui.ui.pages.runs import NO_SESSION, NO_TURNS
 from handinger_tui.ui.ports import NoticeOptions, Opening
 from handinger_tui.ui.terminal.notices import NOTHING_RUNS, ProgramState, ProgramStatus
 from tests.engine.fakes import PLACE, FakeApi, worker
+from tests.ui.fake_money import charge
 from tests.ui.fakes import (
     CALM,
     NOW_MS,
@@ -302,16 +303,21 @@ async def test_behind_a_page_nothing_is_drawn_or_counted_until_that_is_closed() 
         await desktop.until(pilot, lambda: desktop.session.busy)
         session_id = desktop.session.session_id
         await opened(desktop, pilot)
-        pane, charges = desktop.work.pane, desktop.work.controller.connection.charges
-        with patch.object(pane, "show", wraps=pane.show) as show:  # noqa: SIM117 - both names are long
-            with patch.object(charges, "spent", wraps=charges.spent) as spent:
-                gate.set()
-                await desktop.until(pilot, lambda: desktop.history.unread == [session_id])
-                await desktop.settle(pilot)
-                assert (show.call_count, spent.call_count) == (0, 0)
-                await pilot.press("escape")
-                await desktop.shows(pilot, "Half and whole", "✓ completed")
-                await desktop.until(pilot, lambda: spent.call_count > 0)
+        await desktop.settle(pilot)
+        pane, ledger = desktop.work.pane, desktop.ledger
+        with (
+            patch.object(pane, "show", wraps=pane.show) as show,
+            patch.object(ledger, "spent", wraps=ledger.spent) as spent,
+        ):
+            gate.set()
+            await desktop.until(pilot, lambda: desktop.history.unread == [session_id])
+            ledger.write(charge("other", "4.56"))
+            looks = ledger.looks
+            # At the second one, what the first one found was done.
+            await desktop.until(pilot, lambda: ledger.looks > looks + 1)
+            assert (show.call_count, spent.call_count) == (0, 0)
+            await pilot.press("escape")
+            await desktop.shows(pilot, "Half and whole", "✓ completed", "today $4.56")
 
 
 async def test_an_end_that_the_board_shows_is_not_reported_over_it() -> None:
