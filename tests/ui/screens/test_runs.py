@@ -281,12 +281,17 @@ async def test_a_look_and_a_reply_show_what_there_is_and_send_nothing() -> None:
         assert len(desktop.api.posts) == 1
 
 
+async def begun(desktop: Desktop, pilot: Pilot[None]) -> str:
+    """Send a message whose turn goes on; returns the id of its session."""
+    await desktop.send(pilot, "first")
+    await desktop.until(pilot, lambda: desktop.session.busy)
+    return desktop.session.session_id
+
+
 async def test_what_ends_behind_a_page_is_unread_until_that_is_closed() -> None:
     desktop, gate = running(worker("Half and whole", prompt="first", **PRICED))
     async with desktop.running(100, 30) as pilot:
-        await desktop.send(pilot, "first")
-        await desktop.until(pilot, lambda: desktop.session.busy)
-        session_id = desktop.session.session_id
+        session_id = await begun(desktop, pilot)
         await opened(desktop, pilot)
         desktop.history.read.clear()
         gate.set()
@@ -299,9 +304,7 @@ async def test_what_ends_behind_a_page_is_unread_until_that_is_closed() -> None:
 async def test_behind_a_page_nothing_is_drawn_or_counted_until_that_is_closed() -> None:
     desktop, gate = running(worker("Half and whole", prompt="first", **PRICED))
     async with desktop.running(100, 30) as pilot:
-        await desktop.send(pilot, "first")
-        await desktop.until(pilot, lambda: desktop.session.busy)
-        session_id = desktop.session.session_id
+        session_id = await begun(desktop, pilot)
         await opened(desktop, pilot)
         await desktop.settle(pilot)
         pane, ledger = desktop.work.pane, desktop.ledger
@@ -323,9 +326,7 @@ async def test_behind_a_page_nothing_is_drawn_or_counted_until_that_is_closed() 
 async def test_an_end_that_the_board_shows_is_not_reported_over_it() -> None:
     desktop, gate = running(worker("Half and whole", prompt="first", **PRICED))
     async with desktop.running(100, 30) as pilot:
-        await desktop.send(pilot, "first")
-        await desktop.until(pilot, lambda: desktop.session.busy)
-        session_id = desktop.session.session_id
+        session_id = await begun(desktop, pilot)
         await pilot.press("ctrl+n")
         await desktop.until(pilot, lambda: desktop.session.session_id != session_id)
         await opened(desktop, pilot, replace(BOARD, runs=(*RUNS, replace(FAILED, session_id=session_id))))
