@@ -41,7 +41,7 @@ def test_the_result_names_the_session_and_says_that_nothing_is_charged(own_home:
     ran = run("import", str(file), home=own_home)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == (
-        "Imported “prompt 0” (ses_tea): 2 messages. Imported turns are not charged here.\n"
+        "Imported “prompt 0” (ses_tea): 2 turns. Imported turns are not charged here.\n"
         "Open it: handinger-tui --resume ses_tea\n"
     )
     (row,) = listed(own_home)
@@ -51,6 +51,19 @@ def test_the_result_names_the_session_and_says_that_nothing_is_charged(own_home:
     assert "- Imported: 2 turns, not charged here\n" in run("export", "ses_tea", home=own_home).out
     assert run("costs", home=own_home).out.startswith("No costs yet.")
     assert "[answer] 1" in run("sessions", "search", "answer", home=own_home).out
+
+
+def test_a_message_that_was_not_sent_is_no_turn(own_home: Path, file: Path) -> None:
+    content = json.loads(file.read_text("utf-8"))
+    last = content["turns"][-1]
+    content["turns"].append({**last, "turn_id": "turn_new", "record": {**last["record"], "frames": []}})
+    file.write_text(json.dumps(content), "utf-8")
+    ran = run("import", str(file), home=own_home)
+    assert ran.out.startswith("Imported “prompt 0” (ses_tea): 2 turns, and 1 message not sent. ")
+    (row,) = listed(own_home)
+    assert row["turns"] == 2
+    assert run("sessions", "rm", "ses_tea", "--yes", home=own_home).code == 0
+    assert run("import", str(file), "--json", home=own_home).result["turns"] == 2
 
 
 def test_a_second_import_reports_that_the_session_exists(own_home: Path, file: Path) -> None:

@@ -277,7 +277,7 @@ async def check_session(seed: int, number: int, mine: Ledger) -> str:
     assert "/home/me" not in text
     async with opened(None) as fresh:
         file = read_session(text.encode(), NOW)
-        session, turns, _ = file
+        session, turns, *_ = file
         assert await fresh.history.add_imported(file) is None
         assert await fresh.history.add_imported(file) == session.session_id
         after = await fresh.load(session.session_id)
@@ -393,7 +393,7 @@ async def check_damaged(files: list[str], number: int, seed: int) -> int:
                 assert outcome.summary.isprintable()
                 assert outcome.hint
                 continue
-            session, turns, _ = outcome
+            session, turns, *_ = outcome
             held = {one.session_id for one in await ledger.history.sessions(-1)}
             if await ledger.history.add_imported(outcome) is not None:
                 assert {one.session_id for one in await ledger.history.sessions(-1)} == held

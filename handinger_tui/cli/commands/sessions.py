@@ -634,9 +634,10 @@ def import_session(args: argparse.Namespace) -> int:
     present = asyncio.run(_with_history(FileAccess.WRITE, lambda ledger: ledger.history.add_imported(file)))
     session_id = present or session.session_id
     name = _name(session.title, session_id)
+    turns = len(file.turns) - file.unsent
+    others = f", and {plural(file.unsent, 'message')} not sent" if file.unsent else ""
     text = (
-        # One that was not sent is in the file, too, and is no turn.
-        f"Imported {name}: {plural(len(file.turns), 'message')}. Imported turns are not charged here.\n"
+        f"Imported {name}: {plural(turns, 'turn')}{others}. Imported turns are not charged here.\n"
         f"Open it: handinger-tui --resume {one_word(session_id)}"
         if present is None
         else f"{name} is already in the history. Nothing was changed.\n"
@@ -645,7 +646,7 @@ def import_session(args: argparse.Namespace) -> int:
     value = Imported(
         session_id=session_id,
         title=clean_line(session.title),
-        turns=len(file.turns),
+        turns=turns,
         imported=present is None,
     )
     put_result(args, value, text)

@@ -92,7 +92,10 @@ class SessionFile(NamedTuple):
 
     session: Session
     turns: tuple[RemoteTurn, ...]
+    """With messages that were not sent."""
     tags: tuple[str, ...]
+    unsent: int
+    """How many messages were not sent."""
 
 
 def most_bytes(most_mb: int = MOST_MB) -> int:
@@ -134,11 +137,12 @@ def read_session(data: bytes, now_ms: int, most_mb: int = MOST_MB) -> SessionFil
     ids = {turn.request.turn_id for turn in turns}
     if not turns or len(ids) < len(turns):
         raise _unreadable("it has no turns" if not turns else "two of its turns have the same id")
+    folded = [fold(*turn[:2]) for turn in turns]
     session = Session(
         session_id=_name(head, "session_id", where),
         created_ms=_moment(head, "created_ms", where),
         # What readers see of an id may lack characters: the frames have it as it came.
-        worker_id=newest_target([fold(*turn[:2]) for turn in turns]) or _optional(head, "target", where),
+        worker_id=newest_target(folded) or _optional(head, "target", where),
         stored_worker_id=_optional(head, "template", where),
         generation=label,
         base_url=_text(head, "base_url", where),
@@ -146,7 +150,7 @@ def read_session(data: bytes, now_ms: int, most_mb: int = MOST_MB) -> SessionFil
         # A clock that was ahead must not keep the session at the top of lists.
         updated_ms=min(_moment(head, "updated_ms", where), now_ms),
     )
-    return SessionFile(session, tuple(turns), _tags(head))
+    return SessionFile(session, tuple(turns), _tags(head), sum(turn.unsent for turn in folded))
 
 
 def _check_schema(schema: str) -> None:

@@ -76,7 +76,7 @@ def _row(one: SessionSummary, opened: Session | None, now_ms: int, current: str)
     cost = under_way_cost or session_cost(one, "simulated")
     return Row(
         (
-            "●" if one.unread else "◆" if one.session_id == current else " ",
+            "○" if one.unread else "◆" if one.session_id == current else " ",
             clean_line(one.name or "Untitled", 200),
             "",
             " ".join(f"#{name}" for name in one.tags),

@@ -142,7 +142,7 @@ async def test_runs_that_ended_elsewhere_are_fetched_marked_unread_and_reported_
         assert desktop.notices().count("while you were away") == 1
         desktop.history.rows = desktop.history.rows[:1]
         await pilot.press("ctrl+s")
-        await desktop.shows(pilot, "● Do it")
+        await desktop.shows(pilot, "○ Do it")
         await pilot.press("enter")
         await desktop.shows(pilot, "Half and whole", "✓ completed")
         assert desktop.history.read == [second]

@@ -57,11 +57,11 @@ async def stored(opening: Opening, session: str | None = None, badge: Account | 
 async def test_the_list_shows_title_worker_age_status_and_cost() -> None:
     desktop = listed(launch=launch(Opening.PICKER))
     async with desktop.running() as pilot:
-        await desktop.shows(pilot, "● About heat", "✓ completed", "$0.0123", "1 h ago", "worker wrk_heat")
+        await desktop.shows(pilot, "○ About heat", "✓ completed", "$0.0123", "1 h ago", "worker wrk_heat")
         rows = [" ".join(row.split()) for row in desktop.text_of("#rows").split("\n")]
         assert rows[:4] == [
             "Today",
-            "›● About heat ✓ completed $0.0123 1 h ago",
+            "›○ About heat ✓ completed $0.0123 1 h ago",
             "About pumps ◌ was running unknown 1 h ago",
             "About tea ✗ delivery unknown $1.20 + 2 unknown 1 h ago",
         ]
@@ -507,7 +507,7 @@ async def test_the_list_has_days_and_pins_sorts_archives_and_previews() -> None:
 
         def shown() -> list[str]:
             rows = desktop.text_of("#rows").split("\n")
-            return [" ".join(row.strip("›●◆ ").split()[:2]) for row in rows if row.strip()]
+            return [" ".join(row.strip("›○◆ ").split()[:2]) for row in rows if row.strip()]
 
         await desktop.shows(pilot, "About heat", "Question of ses_heat?")
         assert shown() == ["Today", "About heat", "About pumps", "About tea", "Yesterday", "Old ✓"]
