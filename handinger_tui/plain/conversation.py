@@ -153,6 +153,8 @@ class Conversation:
 
     _held: tuple[str, HoldReason] | None = None
     """The session whose queue is held, and why, as the person has heard it."""
+    _day: object = None
+    """The day of the newest look; None before the first."""
 
     def __init__(
         self, options: AppOptions, out: Output, descriptor: int, *, reads_at_end: bool, rings: bool
@@ -733,7 +735,9 @@ class Conversation:
         board = await controller.board()
         for run, need in self._runaways.take_new(board, now_ms):
             self._say_aloud(f"“{clean_line(run.title, 60)}”: {need.text}")
-        if await connection.charges.news(connection.limits.today()) is None:
+        before, self._day = self._day, connection.limits.today()
+        # At midnight, limits begin anew though nothing was written.
+        if await connection.charges.news(self._day) is None and before == self._day:
             return
         await controller.engine.take_offers()
         await controller.shown.recount()

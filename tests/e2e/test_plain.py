@@ -23,6 +23,7 @@ import pytest
 
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.main import plain_reason
+from handinger_tui.core.money.limits import Scope
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.local.server import LocalServer
 from handinger_tui.plain.commands import PlainCommands
@@ -34,6 +35,7 @@ from tests.cli.program import environ, start
 from tests.e2e.accounts import Account
 from tests.e2e.held import held_worker
 from tests.ui.fakes import Desktop, NoFiles
+from tests.ui.screens.test_limit_dialogs import DAY_MS, queueing
 
 pytestmark = pytest.mark.terminal
 
@@ -680,6 +682,50 @@ async def test_no_prompt_comes_between_a_line_and_its_answer() -> None:
     os.close(terminal)
     os.close(typing)
     assert "again to quit.\nwarning: This session has no worker." in screen.getvalue(), screen.getvalue()
+    await desktop.engine.aclose()
+
+
+class Told(Output):
+    """Says when something was told that the test waits for."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(screen)
+        self._told = ""
+        self._waits_for: dict[str, asyncio.Event] = {}
+
+    def put(self, *lines: str) -> None:
+        super().put(*lines)
+        self._told += "\n".join((*lines, ""))
+        for words, event in self._waits_for.items():
+            if words in self._told:
+                event.set()
+
+    async def tells(self, words: str) -> None:
+        if words not in self._told:
+            await self._waits_for.setdefault(words, asyncio.Event()).wait()
+
+
+async def test_at_midnight_a_limit_of_the_day_holds_nothing_though_nothing_was_written() -> None:
+    (desktop, may_end), (reads, writes) = queueing(), os.pipe()
+    out = Told(Screen())
+    talk = Conversation(AppOptions(desktop.connect, NoFiles()), out, reads, reads_at_end=False, rings=False)
+    running = asyncio.create_task(talk.run())
+    async with asyncio.timeout(PATIENCE_S):
+        os.write(writes, b"first\n")
+        await out.tells("sent: turn 1, ")
+        os.write(writes, b"second\n")
+        await out.tells("queued: 1 queued message waits.")
+        desktop.limits.spend(Scope.DAY, "5.02")
+        may_end.set()
+        await out.tells("queue: Queue held: daily limit reached: ")
+        desktop.limits.spend(Scope.DAY, "0")
+        desktop.limits.now_ms += DAY_MS
+        await out.tells("queue: Queue held; the limit no longer stops it.")
+        talk.quit()
+        await running
+    out.close()
+    os.close(writes)
+    assert len(desktop.api.posts) == 1
     await desktop.engine.aclose()
 
 

@@ -227,6 +227,7 @@ class FakeLimits:
     set_for: list[str] = field(default_factory=list)
     measure: Callable[[Session], dict[tuple[Scope, Unit], Total]] | None = None
     """Spending that depends on the session, over `spent`."""
+    now_ms: int = NOW_MS
 
     def limit(
         self, scope: Scope, amount: str, unit: Unit = Unit.USD, origin: LimitOrigin = LimitOrigin.CONFIG
@@ -270,7 +271,7 @@ class FakeLimits:
             self.kept.append(Limit(scope, unit, amount, LimitOrigin.TYPED))
 
     def today(self) -> ChargeFilter:
-        midnight = _local(NOW_MS).replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = _local(self.now_ms).replace(hour=0, minute=0, second=0, microsecond=0)
         return ChargeFilter(since_ms=int(midnight.timestamp() * 1000), simulated=self.simulated)
 
 

@@ -72,6 +72,8 @@ class LimitWatcher:
         """What the money that is shown was read for."""
         self._spent: tuple[Bucket, Bucket] | None = None
         """What today and the session cost."""
+        self._day: ChargeFilter | None = None
+        """The day of the newest look; None before the first."""
         self._is_checking = self._is_waiting = False
 
     def delete_ended(self) -> None:
@@ -130,8 +132,11 @@ class LimitWatcher:
             with suppress(LedgerError):
                 # As it is now: it may be deleted before its amounts are read.
                 session = self._controller.session
-                restated = await self._controller.connection.charges.news(_of(session.session_id))
-                if restated is not None:
+                connection = self._controller.connection
+                restated = await connection.charges.news(_of(session.session_id))
+                today = connection.limits.today()
+                # At midnight, limits begin anew though nothing was written.
+                if restated is not None or self._day != today:
                     # What the screens compare is in the session after it was counted. A change is announced
                     # when every place shows it.
                     try:
@@ -141,10 +146,10 @@ class LimitWatcher:
                     finally:
                         # Those that are open now: others were closed in the meantime.
                         reload(self._interaction.app.screen_stack)
-                        self._show_restatements(session, restated)
+                        self._show_restatements(session, restated or ())
                 elif self._money_for != self._money_key():
-                    # Midnight has passed.
                     await self._refresh_money()
+                self._day = today
                 await self._show_needs()
         finally:
             self._is_checking = False

@@ -18,6 +18,7 @@ from tests.ui.screens.test_key_bytes import press
 from tests.ui.screens.test_sending import held
 
 USD, CREDITS = Unit.USD, Unit.CREDITS
+DAY_MS = 24 * 60 * 60 * 1000
 
 
 # -- in the way of a send ------------------------------------------------------------------
@@ -217,6 +218,18 @@ async def test_a_limit_raised_by_another_program_is_reported_and_the_queue_waits
         await press(desktop, pilot, "\r")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 3)
     assert [request.prompt for request in desktop.api.posts] == ["first", "second", "third"]
+
+
+async def test_at_midnight_a_limit_of_the_day_holds_nothing_though_nothing_was_written() -> None:
+    desktop, gate = queueing()
+    async with desktop.running() as pilot:
+        await hold(desktop, pilot, gate)
+        await desktop.shows(pilot, "daily limit reached", "Enter to raise the limit")
+        desktop.limits.spend(Scope.DAY, "0")
+        desktop.limits.now_ms += DAY_MS
+        await desktop.shows(pilot, "the limit no longer stops it", "Enter to send 1 queued message")
+        assert "daily limit reached" not in desktop.text()
+    assert len(desktop.api.posts) == 1
 
 
 @pytest.mark.parametrize("text", ["", "third"])
