@@ -27,6 +27,7 @@ from handinger_tui.cli.wiring import (
     schedule_client,
     stored_workers_of,
 )
+from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.safety import Verdict, clean_line, judge_link, without_secrets
 from handinger_tui.core.stream import FilePart
@@ -158,7 +159,13 @@ def connection(services: Services) -> Connection:
     return Connection(
         engine=services.engine,
         history=services.ledger.history,
-        account=Account(settings.profile, services.host, settings.key.tail(), settings.local),
+        account=Account(
+            settings.profile,
+            services.host,
+            settings.key.tail(),
+            settings.local,
+            in_credits=Unit.USD in settings.never_reported and settings.prices is None,
+        ),
         base_url=settings.base_url,
         files=WorkerFiles(services.client, folder, services.turns),
         open_link=open_link,

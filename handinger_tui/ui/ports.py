@@ -321,12 +321,16 @@ class LocalFiles(Protocol):
 
 
 class Account(Struct, frozen=True):
-    """The account that pays. `key_tail`: the last four characters of the API key, "" without one."""
+    """The account that pays. `key_tail`: the last four characters of the API key, "" without one.
+
+    `in_credits`: its service reports credits only, and they have no price: no limit in USD can be enforced.
+    """
 
     profile: str
     host: str
     key_tail: str
     local: bool
+    in_credits: bool = False
 
 
 async def own_target(session: Session) -> str | None:

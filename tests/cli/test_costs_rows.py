@@ -100,6 +100,16 @@ async def test_a_turn_has_the_members_of_a_group_first(own_home: Path) -> None:
     assert (row["cost_usd"], row["unpriced_turns"], row["credits"]) == ("", "1", "8")
 
 
+async def test_a_narrow_table_of_turns_has_the_amounts_that_the_service_reports(own_home: Path) -> None:
+    long_id = f"turn_{'1' * 27}"
+    async with ledger_at(own_home / "history.db") as ledger:
+        await play(
+            ledger, session(base_url="https://worker.example"), turn_request(long_id), answered("null")
+        )
+    _, _, head, row, *_ = run("costs", "--by", "turn", home=own_home).out.splitlines()
+    assert row[head.index("Credits") :].split()[0] == "8…", (head, row)
+
+
 async def test_ids_that_are_not_utf_8_are_cleaned(own_home: Path) -> None:
     odd = 'turn_"\ud800,\x1b'
     async with ledger_at(own_home / "history.db") as ledger:

@@ -158,6 +158,20 @@ def test_the_hint_names_the_next_step(limit: Limit, holds: str) -> None:
     assert holds in limit.raise_hint
 
 
+@pytest.mark.parametrize(
+    ("of", "text"),
+    [
+        (gauge("0.4", "1"), "$0.60 left"),
+        (gauge("4", "20", unit=Unit.CREDITS), "16 credits left"),
+        (replace(gauge("4", "20", unit=Unit.CREDITS), approximate=True), "about 16 credits left"),
+        (gauge("20", "20", unit=Unit.CREDITS), "none left"),
+        (replace(gauge("0", "1"), reported=False), "cannot be enforced"),
+    ],
+)
+def test_what_is_left_in_short_has_its_unit(of: Gauge, text: str) -> None:
+    assert of.left_text == text
+
+
 def test_no_text_claims_that_a_turn_was_stopped() -> None:
     claims = {"stopped", "aborted", "cancelled", "killed"}
     for scope, unit, origin, spent in product(Scope, Unit, LimitOrigin, [None, "0.8", "1", "3"]):

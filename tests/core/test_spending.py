@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total
+from handinger_tui.core.amounts import Total, Unit
+from handinger_tui.core.money.limits import Gauge, Limit, Scope
 from handinger_tui.core.money.spending import EMPTY_TOTAL, SUMS, Bucket, sum_buckets, sum_text
+from handinger_tui.core.prices import Prices
 
 amounts = st.decimals(min_value=0, max_value=10**30, places=17)
 sums = st.builds(Total, st.none() | amounts, st.integers(0, 5))
@@ -109,6 +111,17 @@ def test_a_group_whose_split_exceeds_its_cost_reports_the_difference() -> None:
 def test_a_narrow_header_has_the_amount_of_today_with_signs_before_it_has_none() -> None:
     today = Bucket("2026-12-01", 2, usd=Total(Decimal("0.0311"), doubtful=True, unsettled=True))
     assert today.in_header(today, (), None) == ("about $0.0311 so far", "~$0.0311…")
+
+
+def test_the_header_names_the_unit_of_credits_once_beside_their_limit() -> None:
+    credit = Total(Decimal(4), 1, unsettled=True)
+    today = Bucket("2026-12-01", 2, usd=Total(None, 2), credits=credit, first_ms=0, last_ms=0)
+    gauges = [Gauge(Limit(Scope.DAY, Unit.CREDITS, Decimal(20)), credit)]
+    first, *_, brief_of_limit, brief = today.in_header(today, gauges, None)
+    assert first == "4 so far + 1 unknown of 20 credits"
+    assert (brief_of_limit, brief) == ("4… + 1 unknown of 20 credits", "4 credits… + 1 unknown")
+    priced = today.in_header(today, gauges, Prices((("", Decimal("0.01")),)))
+    assert priced[0] == "4 so far + 1 unknown of 20 credits (about $0.04)"
 
 
 def test_the_header_says_that_what_ended_today_cost_an_unknown_amount() -> None:

@@ -115,6 +115,7 @@ def test_the_typical_range_in_words(usual: TypicalCost, text: str) -> None:
         (TypicalCost("high", USUAL), "~$0.04 ($0.02–0.09)"),
         (TypicalCost("high", USUAL, everywhere=True), "~$0.04 (other workers)"),
         (TypicalCost("high", of(), of("1", "2", "4", "9", "20")), "~4 credits (2–9)"),
+        (TypicalCost("high", of(), of("10.5"), everywhere=True), "~10.5 credits"),
         (
             TypicalCost("high", of(), of("1", "2", "4", "9", "20"), credit_usd=Decimal("0.01")),
             "~4 credits (2–9) · ~$0.04",

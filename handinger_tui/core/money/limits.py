@@ -141,10 +141,14 @@ class Limit(Struct, frozen=True):
         """How the user can raise the limit."""
         if self.by_flag:
             return f"Use a larger {self.option} to continue."
-        amount = "AMOUNT" if self.unit is Unit.USD else "AMOUNT credits"
         if self.origin is LimitOrigin.SHARED:
             return "See who spent it: handinger-tui costs --shared. It is raised with --shared-limit there."
-        return f"To raise it, use /limit {self.scope} {amount} in the app."
+        return f"To raise it, use {self.command} in the app."
+
+    @property
+    def command(self) -> str:
+        """The command that sets it to another amount, in its unit."""
+        return f"/limit {self.scope} AMOUNT{'' if self.unit is Unit.USD else ' credits'}"
 
     @staticmethod
     def amount_of(text: str) -> Decimal:
@@ -311,14 +315,24 @@ class Gauge(Struct, frozen=True):
         unit, limit = self.limit.unit, self.limit.text
         if not self.reported:
             return f"a limit of {limit} cannot be enforced"
-        free = Total(self.free, doubtful=self.approximate or self.spent.doubtful)
-        text = free.about(unit, bare_text) if self.free else "none"
+        text = self._free.about(unit, bare_text) if self.free else "none"
         turns = [(self.running, "running"), (self.unknown, "of unknown cost")]
         counts = [f", {count:,} {word}" for count, word in turns if count]
         history = "" if not self.unmeasured else f", {self.unmeasured:,} of them without cost history"
         if self.unmeasured == self.running + self.unknown:
             history = " without cost history" if self.unmeasured else ""
         return f"{text} of {limit} left{''.join(counts)}{history}"
+
+    @property
+    def left_text(self) -> str:
+        """The same in short: "$0.60 left", "about 180 credits left", "none left"."""
+        if not self.reported:
+            return "cannot be enforced"
+        return f"{self._free.about(self.limit.unit) if self.free else 'none'} left"
+
+    @property
+    def _free(self) -> Total:
+        return Total(self.free, doubtful=self.approximate or self.spent.doubtful)
 
     @property
     def amounts(self) -> tuple[str, ...]:
@@ -341,6 +355,14 @@ class Gauge(Struct, frozen=True):
         have = "has" if self.unmeasured == 1 else "have"
         turns = f"{plural(self.unmeasured, 'running turn')} {have} no cost history"
         return f"{turns}, so everything left of {name} is reserved."
+
+    @property
+    def other_unit_hint(self) -> str:
+        """How the person can have a limit that can be enforced, where the service never reports USD."""
+        if not (self.never_reported and self.limit.unit is Unit.USD):
+            return ""
+        in_credits = replace(self.limit, unit=Unit.CREDITS).command
+        return f"Use {in_credits}, or set credit_usd, the price of a credit."
 
     @property
     def near_text(self) -> str:

@@ -45,9 +45,9 @@ from handinger_tui.core.money.reconciliation import (
 from handinger_tui.core.money.report import Report, Selection
 from handinger_tui.core.money.report_json import AssignedPart, CostReport, CurrencyPart, PriceStep
 from handinger_tui.core.money.report_rows import (
-    PLAIN_TURN_COLUMNS,
     plain_columns,
     plain_row,
+    plain_turn_columns,
     plain_turn_row,
     signs,
     time_text,
@@ -231,9 +231,9 @@ PAGE: Final = 500
 
 def _turns(report: Report, rows: ReportRows, width: int) -> Iterator[str]:
     """A table of turns and their total."""
-    charges = rows.charges()
+    charges, columns = rows.charges(), plain_turn_columns(in_credits=report.total.in_credits)
     while page := list(islice(charges, PAGE)):
-        yield _table(PLAIN_TURN_COLUMNS, [plain_turn_row(one) for one in page], width)
+        yield _table(columns, [plain_turn_row(one) for one in page], width)
     for bucket in report.suspense:
         amount = (bucket.usd if bucket.usd.value else EMPTY_TOTAL).cost_words(bucket.credits)
         line = f"{unassigned_name(bucket)}: {amount}"

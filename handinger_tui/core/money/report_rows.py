@@ -168,16 +168,19 @@ def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
 
 
 # -- for programs and pipes
-PLAIN_TURN_COLUMNS: Final = (
-    Column("When"),
-    _COST,
-    Column("Credits", Align.POINT, rank=3),
-    Column("Tokens", Align.RIGHT, rank=4),
-    Column("Status"),
-    Column("Budget", rank=2),
-    Column("Turn", rank=1),
-    Column("Message", rank=5, least=12),
-)
+def plain_turn_columns(*, in_credits: bool) -> tuple[Column, ...]:
+    """The columns of turns under their ids. `in_credits`: the cost is reported in credits alone."""
+    last, first = replace(_COST, rank=3), Column("Credits", Align.POINT)
+    return (
+        Column("When"),
+        last if in_credits else _COST,
+        first if in_credits else replace(first, rank=3),
+        Column("Tokens", Align.RIGHT, rank=4),
+        Column("Status"),
+        Column("Budget", rank=2),
+        Column("Turn", rank=1),
+        Column("Message", rank=5, least=12),
+    )
 
 
 def plain_columns(by: GroupBy) -> tuple[Column, ...]:

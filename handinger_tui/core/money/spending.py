@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from handinger_tui.core.amounts import Total, Unit, at_price, split_excess, total
+from handinger_tui.core.amounts import Total, Unit, at_price, price_words, split_excess, total
 from handinger_tui.core.columns import with_signs
 from handinger_tui.core.figures import COST_MEMBERS, NO_COSTS, NO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.formatting import UNKNOWN, plural
 from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
-from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.money.limits import Gauge, Limit
 from handinger_tui.core.turns.turn import LIVE, TurnStatus
 
 if TYPE_CHECKING:
@@ -284,18 +284,25 @@ class Bucket(Struct, frozen=True):
         # One that runs will say soon what it costs.
         today = today or UNKNOWN
         limit = Gauge.day_limit(gauges, in_credits=self.in_credits)
-        of_limit = "" if limit is None else f" of {limit.text}"
+        of_limit = today if limit is None else self._of_limit(limit, today, prices)
         more = f" · session {of_session}" if of_session and of_session != today else ""
         brief = with_signs(today)
         forms = (
-            f"{today}{of_limit}{more}",
+            f"{of_limit}{more}",
             f"{today}{more}",
-            f"{today}{of_limit}",
+            of_limit,
             today,
-            f"{brief}{of_limit}",
+            with_signs(of_limit),
             brief,
         )
         return tuple(dict.fromkeys(forms))
+
+    def _of_limit(self, limit: Limit, cost: str, prices: Prices | None) -> str:
+        """A cost beside the limit for it, with the unit once: "4 of 20 credits (about $0.04)"."""
+        if limit.unit is Unit.USD or self.credits.value is None:
+            return f"{cost} of {limit.text}"
+        price = price_words(self.priced(prices))
+        return f"{self.credits.bare_words(limit.unit)} of {limit.text}{f' ({price})' if price else ''}"
 
     def merged(self, other: Bucket) -> Bucket:
         """The sum of both groups, with the key of this one."""

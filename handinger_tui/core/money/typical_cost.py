@@ -158,7 +158,7 @@ class TypicalCost(Struct, frozen=True):
             dollars = Total(price, doubtful=True).cell()
             choices = [f"{text} · {dollars}" for text in (*choices, median)] + choices
         shortest = f"~{fitted([of.median], CHIP_CELLS - 1, unit)[0]}"
-        return next((text for text in choices if len(text) <= CHIP_CELLS), shortest)
+        return next((text for text in (*choices, median) if len(text) <= CHIP_CELLS), shortest)
 
     @property
     def unit_and_spread(self) -> tuple[Unit, Spread]:

@@ -70,13 +70,12 @@ def _totals(data: HeadData, width: int) -> list[Content]:
         return [Content.styled("cost unknown" if data.failed else "reading…", FAINT)]
     usd, credits_total = spent.total("usd"), spent.total("credits")
     details = [plural(spent.turns, "turn")]
-    if credits_total.value is not None and spent.turns:
+    if usd.value is not None and credits_total.value is not None and spent.turns:
         # Words that qualify the cost are not repeated for its credits.
-        write = credits_total.words if usd.value is None else credits_total.about
-        details.insert(0, write(Unit.CREDITS))
+        details.insert(0, credits_total.about(Unit.CREDITS))
     if spent.incomplete:
         details.append(f"{spent.incomplete:,} {INCOMPLETE.lower()}")
-    cost = "cost unknown" if usd.value is None else usd.words()
+    cost = "cost unknown" if usd.value is credits_total.value is None else usd.cost_words(credits_total)
     line = f"{cost}   {' · '.join(details)}"
     if len(line) <= width:
         return [Content.assemble((cost, "bold $accent"), (line[len(cost) :], FAINT))]

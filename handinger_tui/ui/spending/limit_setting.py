@@ -67,6 +67,8 @@ def _format_result(
         return (f"{stored}, but {overriding} overrides it." if overriding else f"{stored}."), "warning"
     if gauge.reached:
         return gauge.warning, "error"
+    if not gauge.reported:
+        return f"Saved. {gauge.unmeasured_text} {gauge.other_unit_hint}".rstrip(), "warning"
     used = "" if gauge.percent is None else f" ({gauge.percent_text} used)"
     severity: Severity = "warning" if gauge.state is GaugeState.NEAR else "information"
     return f"{change.scope.heading} set to {exact_text(change.amount, unit)}{used}.", severity

@@ -347,9 +347,8 @@ def hold_advice(session: Session, hold: Hold, count: int, now_ms: int) -> Advice
 
 def _limit_text(gauge: Gauge) -> str:
     reached = gauge.blocked_text
-    scope = gauge.limit.scope
     hint = (
-        f"Press Enter on an empty prompt to raise it, or use /limit {scope} AMOUNT."
+        f"Press Enter on an empty prompt to raise it, or use {gauge.limit.command}."
         if gauge.limit.is_raised_here
         else gauge.limit.raise_hint
     )

@@ -46,9 +46,13 @@ ITEM: Final = "item"
 """The key under which a row has the position of its item, for the mouse."""
 
 
-_LIMIT: Final = Content.assemble(
-    ("/limit day 5", "bold $foreground"), (" refuses new messages above $5 a day.", "$text-muted")
-)
+def _limit_line(account: Account) -> Content:
+    """How to set a limit, in the unit in which the service reports."""
+    typed, amount = ("100 credits", "100 credits") if account.in_credits else ("5", "$5")
+    return Content.assemble(
+        (f"/limit day {typed}", "bold $foreground"),
+        (f" refuses new messages above {amount} a day.", "$text-muted"),
+    )
 
 
 class Welcome(Static):
@@ -231,7 +235,7 @@ class Welcome(Static):
             return [
                 Content.assemble((" LOCAL ", "bold $background on $accent"), (f" {who}", "$foreground")),
                 Content.assemble((where, "$text-muted"), ("handinger-tui login", "bold $foreground")),
-                _LIMIT,
+                _limit_line(account),
             ]
         names = " · ".join(
             name for name in (clean_line(account.profile, 30), clean_line(account.host, 60)) if name
@@ -242,5 +246,5 @@ class Welcome(Static):
                 (names, "$foreground"),
                 (".", "$text-muted"),
             ),
-            *([] if self._sessions else [_LIMIT]),
+            *([] if self._sessions else [_limit_line(account)]),
         ]

@@ -151,6 +151,9 @@ def test_the_nearest_limit_alone_is_shown_with_what_is_left() -> None:
     assert brief(session(), 40, LIMITS[-1:])[-1] == "Daily limit unknown of $1.00"
     task = replace(session(), generation="tasks")
     assert brief(task, 40, LIMITS[2:3])[-1] == "Task limit 5 of 20 credits left"
+    assert brief(task, 30, LIMITS[2:3])[-1] == "Task limit 5 credits left"
+    never = (replace(LIMITS[1], reported=False),)
+    assert brief(session(), 36, never)[-1] == "Session limit cannot be enforced"
 
 
 @pytest.mark.parametrize("width", [22, 24, 25, 26, 30, 34, 44, 80])

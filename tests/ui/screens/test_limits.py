@@ -14,13 +14,14 @@ from handinger_tui.core.amounts import Unit
 from handinger_tui.core.money.limits import Gauge, LimitOrigin, Scope
 from handinger_tui.core.money.reconciliation import Restatement
 from handinger_tui.core.money.spending import ChargeFilter
+from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import StartPolicy
 from handinger_tui.engine.session_actor import SessionActor
 from handinger_tui.ui.spending.limit_changes import LimitChange, NotAnAmount, parse_limit_change
 from handinger_tui.ui.work import screen
 from handinger_tui.ui.work.paint_scheduler import PaintScheduler
 from tests.ui.fake_money import NOW_MS
-from tests.ui.fakes import LOCAL, Desktop, answers, charge
+from tests.ui.fakes import LOCAL, REMOTE, Desktop, answers, charge
 
 USD, CREDITS = Unit.USD, Unit.CREDITS
 
@@ -95,6 +96,36 @@ async def test_limits_are_set_for_every_scope_and_unit() -> None:
         (Scope.WORKER, USD, Decimal(3)),
     ]
     assert [request.prompt for request in desktop.api.posts] == ["Hi"]
+
+
+@pytest.mark.parametrize(("never", "says"), [(True, "Use /limit day AMOUNT credits, or set"), (False, "")])
+async def test_a_limit_that_cannot_be_enforced_says_so_when_it_is_set(
+    monkeypatch: pytest.MonkeyPatch, *, never: bool, says: str
+) -> None:
+    desktop = Desktop()
+    count = desktop.limits.gauges
+
+    async def gauges(session: Session) -> tuple[Gauge, ...]:
+        found = await count(session)
+        return tuple(replace(one, reported=False, never_reported=never) for one in found)
+
+    monkeypatch.setattr(desktop.limits, "gauges", gauges)
+    async with desktop.running(100, 30) as pilot:
+        await desktop.send(pilot, "/limit day 5")
+        await desktop.until(
+            pilot, lambda: "so the daily limit of $5.00 cannot be enforced" in desktop.notices()
+        )
+        assert says in desktop.notices()
+        assert "% used" not in desktop.notices()
+
+
+@pytest.mark.parametrize(("in_credits", "amount"), [(True, "100 credits"), (False, "5")])
+async def test_the_first_screen_names_a_limit_that_its_service_can_keep(
+    *, in_credits: bool, amount: str
+) -> None:
+    desktop = Desktop(badge=replace(REMOTE, in_credits=in_credits))
+    async with desktop.running(100, 30) as pilot:
+        await desktop.shows(pilot, f"/limit day {amount} refuses new messages above")
 
 
 async def test_an_invalid_amount_sets_nothing_and_shows_an_example() -> None:

@@ -89,7 +89,7 @@ def test_credits_so_far_say_so_where_no_dollars_do() -> None:
     running = Total(Decimal(8), 1, open_turns=1)
     in_credits = Bucket("", 1, usd=Total(None, 1), credits=running)
     head = head_lines(HeadData(SpendingView(), in_credits), 80, short=True)
-    assert head[1].plain == "cost unknown   8 credits so far · 1 turn"
+    assert head[1].plain == "8 credits so far   1 turn"
     both = Bucket("", 1, usd=Total(Decimal("0.08"), 1, open_turns=1), credits=running)
     head = head_lines(HeadData(SpendingView(), both), 80, short=True)
     assert head[1].plain == "$0.08 so far   8 credits · 1 turn"
