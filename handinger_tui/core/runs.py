@@ -664,8 +664,9 @@ def _time_text(run: SessionRun, now_ms: int) -> str:
 
 def new_words(run: SessionRun) -> str:
     """The files and sources of the newest run: "2 files, 4 sources"."""
-    counts = ((run.files, "file"), (run.sources, "source"))
-    return ", ".join(plural(count, name) for count, name in counts if count)
+    files = plural(run.files, "file") if run.files else ""
+    sources = plural(run.sources, "source") if run.sources else ""
+    return f"{files}, {sources}" if files and sources else files or sources
 
 
 def entry_lines(entry: Entry, now_ms: int) -> list[str]:

@@ -74,6 +74,12 @@ collection "of 500" has 2,000 to look at, and takes 1 ms. At 2,000 it took 5 to 
 The second generation is collected while the app is idle (`tidy`), or after 20 turns without a pause, for 10
 to 20 ms. The oldest one, with cycles that ended after they were promoted, is collected about every 500 turns.
 """
+RESTING: Final = (10_000, 20, 25)
+"""The same while nobody types.
+
+Most new objects are gone before so many are there: a look at a board of 200 runs makes thousands, and is
+collected from several times at 500. The first key behind a rest may wait for one collection, 10 to 15 ms.
+"""
 MIN_YOUNG_COLLECTIONS: Final = 40
 """Collections of the youngest generation after which `tidy` collects the second one, in about 6 ms.
 
@@ -94,6 +100,13 @@ def collect_from_now_on() -> None:
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
     gc.enable()
+
+
+def set_resting(is_resting: bool) -> None:
+    """Collect rarely while nobody types, and in small portions from the next key on."""
+    # Not where the interpreter's own are in use, as in tests.
+    if gc.get_threshold() in (RESTING, THRESHOLDS):
+        gc.set_threshold(*(RESTING if is_resting else THRESHOLDS))
 
 
 def tidy(collections: int = MIN_YOUNG_COLLECTIONS) -> bool:

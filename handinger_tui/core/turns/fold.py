@@ -99,7 +99,8 @@ class Fold:
         self._previous: Turn | None = None
         """During a replay: the turn before it."""
         self._previous_size = (0, 0)
-        """How long its answer is: `turn` is read many times a second."""
+        self._compared: tuple[Turn, bool] | None = None
+        """The newest answer that was compared with it, and whether it was as long: `turn` is read often."""
         self._decoder: StreamDecoder | None = None
         self._dialect: str | None = None
         self._via = StreamRoute.POST
@@ -124,12 +125,14 @@ class Fold:
     def turn(self) -> Turn:
         """The turn to show: during a replay the previous answer, until the new one is as long or finished."""
         self._flush_deltas()
-        previous = self._previous
-        if previous is None or self._answer.finished:
-            return self._answer
-        if self._matcher.has_content and answer_size(self._answer) >= self._previous_size:
-            return self._answer
-        return with_answer_of(self._answer, previous)
+        answer, previous = self._answer, self._previous
+        if previous is None or answer.finished:
+            return answer
+        if not self._matcher.has_content:
+            return with_answer_of(answer, previous)
+        if self._compared is None or self._compared[0] is not answer:
+            self._compared = answer, answer_size(answer) >= self._previous_size
+        return answer if self._compared[1] else with_answer_of(answer, previous)
 
     @property
     def _answer(self) -> Turn:
@@ -244,6 +247,7 @@ class Fold:
         if self._via is not StreamRoute.POST:
             self._previous = self.turn
             self._previous_size = answer_size(self._previous)
+            self._compared = None
             self._answer = without_answer(self._answer)
             self._matcher.restart()
         if is_another:

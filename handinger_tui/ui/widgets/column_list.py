@@ -52,6 +52,10 @@ BESIDE: Final = 2
 """Cells of a list that its columns leave free: for the mark, and beside the scroll bar."""
 
 
+MOST_LINES: Final = 200
+"""So many built lines are kept, more than a screen has."""
+
+
 def list_head(columns: ScreenColumns, width: int, sorted_by: tuple[int, bool] | None = None) -> Content:
     """The line above the items of a list."""
     head = Content.assemble(" ", columns.head(width - BESIDE, sorted_by))
@@ -76,6 +80,8 @@ class ColumnRows(ItemRows[ItemT]):
         self._empty = ""
         self._starts = [0]
         """The first line of each row, its heading included, and the line behind the last one."""
+        self._lines: dict[tuple[int, int, bool], tuple[Row, Layout, Content]] = {}
+        """Lines as they were built: a list that looks again and again finds most of its rows unchanged."""
 
     def lines_of(self, at: int) -> range:
         """The lines of item `at`, without its heading."""
@@ -134,7 +140,14 @@ class ColumnRows(ItemRows[ItemT]):
             for start, end in self._rows[at].marks:
                 below = below.stylize(Tone.STRONG if here else f"{Tone.STRONG} {Tone.BAR}", start, end)
             return Content.assemble("  ", below)
-        return self.columns.line(self._rows[at], width + 1 - BESIDE, here=here)
+        row_here, layout = self._rows[at], self.layout(width + 1)
+        kept = self._lines.get((at, width, here))
+        if kept is None or kept[0] != row_here or kept[1] != layout:
+            if len(self._lines) >= MOST_LINES:
+                self._lines.clear()
+            content = self.columns.line(row_here, width + 1 - BESIDE, here=here)
+            kept = self._lines[at, width, here] = row_here, layout, content
+        return kept[2]
 
 
 class ColumnList(VirtualList[ColumnRows[ItemT]], Generic[ItemT]):

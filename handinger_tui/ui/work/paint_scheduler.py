@@ -10,7 +10,7 @@ from typing import Final
 from textual.message_pump import MessagePump
 
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ui.background import NEARLY_DUE, tidy
+from handinger_tui.ui.background import NEARLY_DUE, set_resting, tidy
 from handinger_tui.ui.widgets.throttled_timer import ThrottledTimer
 
 AFTER_PAINT_S: Final = 0.05
@@ -99,6 +99,8 @@ GAP_S: Final = 0.15
 """So many seconds without a key are a gap between keys that has room for other work."""
 MOST_HELD_S: Final = 3.0
 """So many seconds such work waits for one."""
+REST_S: Final = 10.0
+"""So many seconds without a key are a rest."""
 
 
 class PaintScheduler:
@@ -135,6 +137,7 @@ class PaintScheduler:
     def hold(self) -> None:
         """Let a key get on the screen first: paint content a moment later, and delay idle work."""
         self._key_at = monotonic()
+        set_resting(False)
         self.idle.hold()
 
     async def between_keys(self) -> None:
@@ -149,6 +152,8 @@ class PaintScheduler:
             now = monotonic()
         if now - self._key_at >= GAP_S:
             tidy(NEARLY_DUE)
+        if now - self._key_at >= REST_S:
+            set_resting(True)
 
     def _paint_if_dirty(self) -> None:
         if not self._is_dirty:

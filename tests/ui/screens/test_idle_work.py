@@ -8,9 +8,16 @@ import weakref
 
 import pytest
 
-from handinger_tui.ui.background import MIN_YOUNG_COLLECTIONS, NEARLY_DUE, tidy
+from handinger_tui.ui.background import MIN_YOUNG_COLLECTIONS, NEARLY_DUE, RESTING, THRESHOLDS, tidy
 from handinger_tui.ui.work import paint_scheduler
-from handinger_tui.ui.work.paint_scheduler import GAP_S, MOST_HELD_S, QUIET_TICKS, IdleWork, PaintScheduler
+from handinger_tui.ui.work.paint_scheduler import (
+    GAP_S,
+    MOST_HELD_S,
+    QUIET_TICKS,
+    REST_S,
+    IdleWork,
+    PaintScheduler,
+)
 
 
 class Owner:
@@ -140,3 +147,27 @@ async def test_work_that_may_come_later_waits_for_a_gap_between_keys_but_not_for
     await scheduler.between_keys()
     assert 200 + MOST_HELD_S <= now <= 200 + MOST_HELD_S + GAP_S, "the person types on"
     assert tidied == [NEARLY_DUE] * 2
+
+
+@pytest.mark.parametrize("before", [THRESHOLDS, (700, 10, 10)])
+async def test_garbage_is_collected_rarely_while_nobody_types_and_only_where_the_app_does_it(
+    monkeypatch: pytest.MonkeyPatch, before: tuple[int, int, int]
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(paint_scheduler, "monotonic", lambda: now)
+    found = gc.get_threshold()
+    gc.set_threshold(*before)
+    is_ours = before == THRESHOLDS
+    try:
+        scheduler = PaintScheduler(Owner(), *[lambda *_: False] * 4)  # type: ignore[arg-type]  # paints nothing
+        scheduler.hold()
+        now += REST_S - 1
+        await scheduler.between_keys()
+        assert gc.get_threshold() == before
+        now += 1
+        await scheduler.between_keys()
+        assert gc.get_threshold() == (RESTING if is_ours else before)
+        scheduler.hold()
+        assert gc.get_threshold() == before
+    finally:
+        gc.set_threshold(*found)
