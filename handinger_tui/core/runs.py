@@ -238,7 +238,8 @@ class SessionRun(Struct, frozen=True, gc=False):
     @property
     def is_runaway(self) -> bool:
         """Whether it cost unusually much, see `prediction.unusual_above`."""
-        amount, bar = self.amount, self.usual.bar
+        bar = self.usual.bar
+        amount = None if bar is None else self.amount
         return amount is not None and bar is not None and amount > bar
 
     def is_silent(self, now_ms: int) -> bool:
@@ -321,7 +322,9 @@ class Board(Struct, frozen=True):
 
     def needs(self, now_ms: int) -> tuple[Need, ...]:
         """Everything that needs the person. Its length is the count that is shown anywhere."""
-        own = (need for _, needs in self._ordered(now_ms) for need in needs)
+        # Most of many runs need nothing, and have no place among those that do.
+        waiting = sorted((one for one in self._with_needs(now_ms) if one[1]), key=lambda one: _place(*one))
+        own = (need for _, needs in waiting for need in needs)
         return (*own, *self.needs_without_row(now_ms))
 
     def needs_without_row(self, now_ms: int) -> Iterator[Need]:
@@ -455,13 +458,14 @@ def needs_of(entry: Entry, now_ms: int) -> tuple[Need, ...]:
         return () if over is None else (Need(Reason.SCHEDULE, over.text, over.raise_hint, entry.key),)
     if entry.snoozed_ms > now_ms:
         return ()
-    needs = [*_after_the_end(entry), *_while_running(entry, now_ms), *_standing(entry, now_ms)]
+    needs = [*_while_running(entry, now_ms), *_standing(entry, now_ms)]
+    if entry.unread:
+        needs += _after_the_end(entry)
     return tuple(sorted(needs, key=lambda need: _RANKS[need.reason]) if len(needs) > 1 else needs)
 
 
 def _after_the_end(run: SessionRun) -> Iterable[Need]:
-    if not run.unread:
-        return
+    """Of one that is unread."""
     fault = clean_line("" if run.fault is None else run.fault.message, 200)
     if run.status is TurnStatus.UNKNOWN:
         text = "It is not known whether the message arrived, so it may have been charged."
