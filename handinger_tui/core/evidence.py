@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.jsontext import Json, JsonObject, dump
 from handinger_tui.core.safety import (
     LONGEST_URL,
     Verdict,
@@ -277,12 +277,13 @@ def sources_of_turn(turn: Turn) -> tuple[SourcePart, ...]:
     """The sources of the stream in order of arrival, then those that only the Worker lists.
 
     A source that the stream sends twice is kept twice, as in the reference client. Sources that the Worker
-    listed before this turn are omitted.
+    listed before this turn, or that earlier turns have where it was not read then, are omitted.
     """
     streamed = [*parts_of(turn.parts, SourcePart)]
     if turn.snapshot is None:
         return tuple(streamed)
-    urls = {part.url for part in streamed} | {s.url for s in (turn.before.sources if turn.before else ())}
+    earlier = turn.before or turn.earlier_evidence
+    urls = {part.url for part in streamed} | {s.url for s in (earlier.sources if earlier else ())}
     added = []
     for source in turn.snapshot.sources:
         if source.url not in urls:
@@ -292,7 +293,7 @@ def sources_of_turn(turn: Turn) -> tuple[SourcePart, ...]:
 
 
 def files_of_turn(turn: Turn) -> tuple[FilePart, ...]:
-    """The files of the stream, then those that only the Worker lists as new since `before`.
+    """The files of the stream, then those that only the Worker lists as new since the turns before.
 
     A file of the stream without a name or a size gets it from the Worker. The same file may have an absolute
     address in one and a relative one in the other.
@@ -302,7 +303,8 @@ def files_of_turn(turn: Turn) -> tuple[FilePart, ...]:
     if not (listed or streamed):
         return ()
     find_listed = _finder(listed.values())
-    find_before = _finder(turn.before.files if turn.before else ())
+    earlier = turn.before or turn.earlier_evidence
+    find_before = _finder(earlier.files if earlier else ())
     files = []
     for part in streamed:
         twin = find_listed(part)
@@ -314,6 +316,23 @@ def files_of_turn(turn: Turn) -> tuple[FilePart, ...]:
         files.append(part if same else replace(part, filename=name, size=size))
     files += [file for file in listed.values() if find_before(file) is None]
     return tuple(files)
+
+
+def evidence_of(turns: Iterable[Turn]) -> JsonObject:
+    """All files and sources that turns know of, as a Worker lists them; empty without any."""
+    files, sources = dict[str, str | None](), dict[str, str | None]()
+    for turn in turns:
+        readings = [one for one in (turn.before, turn.earlier_evidence, turn.snapshot) if one is not None]
+        parts = (*parts_of(turn.parts, FilePart), *(file for one in readings for file in one.files))
+        files |= {part.url: part.filename for part in parts}
+        cited = (*parts_of(turn.parts, SourcePart), *(source for one in readings for source in one.sources))
+        sources |= {part.url: part.title for part in cited if part.url}
+    listed: JsonObject = {}
+    if files:
+        listed["files"] = [{"url": url, "filename": name} for url, name in files.items()]
+    if sources:
+        listed["sources"] = [{"url": url, "title": title} for url, title in sources.items()]
+    return listed
 
 
 def _finder(files: Iterable[FilePart]) -> Callable[[FilePart], FilePart | None]:

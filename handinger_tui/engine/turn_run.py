@@ -30,6 +30,7 @@ from handinger_tui.core.errors import (
     StreamLost,
     Unreachable,
 )
+from handinger_tui.core.evidence import evidence_of
 from handinger_tui.core.formatting import duration
 from handinger_tui.core.reading_order import Urgency
 from handinger_tui.core.stream import (
@@ -137,7 +138,12 @@ class TurnRun:
         record = self.record
         worker_id = record.request.target_id
         begun = self._deps.starts.new_target(record.turn_id) if worker_id is None else None
-        record.note(Marker.SENDING, worker_id=worker_id, **({} if begun is None else {"begun": begun}))
+        # What the worker lists at the end would else all seem to be of this turn.
+        earlier = (turn for turn in record.earlier if turn.worker_id == worker_id)
+        listed = evidence_of([*earlier]) if worker_id and record.turn.before is None else {}
+        record.note(
+            Marker.SENDING, worker_id=worker_id, **({} if begun is None else {"begun": begun}), **listed
+        )
         await self._deps.log.flush()
         try:
             async with self._deps.starts.start_turn(record.request, self._depart) as reply:

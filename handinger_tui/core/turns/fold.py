@@ -214,6 +214,7 @@ class Fold:
                     status=TurnStatus.SENDING,
                     posts=self._answer.posts + 1,
                     sent_ms=self._moment(),
+                    earlier_evidence=snapshot_of(fields) if fields.keys() & {"files", "sources"} else None,
                 )
             case Marker.SETTLED:
                 if not self._is_settled:

@@ -459,6 +459,8 @@ class Turn(Struct, frozen=True):
     before: Snapshot | None = None
     before_ms: int | None = None
     """When `before` was read."""
+    earlier_evidence: Snapshot | None = None
+    """The files and sources of earlier turns, where the worker could not be read before this one."""
     sent_ms: int | None = None
     """When the request may have left; None for a turn that another program started."""
     was_last: bool = True
