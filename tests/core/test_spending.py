@@ -113,7 +113,7 @@ def test_a_narrow_header_has_the_amount_of_today_with_signs_before_it_has_none()
     assert today.in_header(today, (), None) == ("about $0.0311 so far", "~$0.0311…")
 
 
-def test_the_header_names_the_unit_of_credits_once_beside_their_limit() -> None:
+def test_the_header_does_not_repeat_the_unit_of_credits_before_their_limit() -> None:
     credit = Total(Decimal(4), 1, unsettled=True)
     today = Bucket("2026-12-01", 2, usd=Total(None, 2), credits=credit, first_ms=0, last_ms=0)
     gauges = [Gauge(Limit(Scope.DAY, Unit.CREDITS, Decimal(20)), credit)]

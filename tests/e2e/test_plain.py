@@ -685,29 +685,29 @@ async def test_no_prompt_comes_between_a_line_and_its_answer() -> None:
     await desktop.engine.aclose()
 
 
-class Told(Output):
+class ListeningOutput(Output):
     """Says when something was told that the test waits for."""
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(screen)
-        self._told = ""
+        self._lines = ""
         self._waits_for: dict[str, asyncio.Event] = {}
 
     def put(self, *lines: str) -> None:
         super().put(*lines)
-        self._told += "\n".join((*lines, ""))
+        self._lines += "\n".join((*lines, ""))
         for words, event in self._waits_for.items():
-            if words in self._told:
+            if words in self._lines:
                 event.set()
 
     async def tells(self, words: str) -> None:
-        if words not in self._told:
+        if words not in self._lines:
             await self._waits_for.setdefault(words, asyncio.Event()).wait()
 
 
 async def test_at_midnight_a_limit_of_the_day_holds_nothing_though_nothing_was_written() -> None:
     (desktop, may_end), (reads, writes) = queueing(), os.pipe()
-    out = Told(Screen())
+    out = ListeningOutput(Screen())
     talk = Conversation(AppOptions(desktop.connect, NoFiles()), out, reads, reads_at_end=False, rings=False)
     running = asyncio.create_task(talk.run())
     async with asyncio.timeout(PATIENCE_S):

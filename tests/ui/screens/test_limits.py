@@ -106,8 +106,8 @@ async def test_a_limit_that_cannot_be_enforced_says_so_when_it_is_set(
     count = desktop.limits.gauges
 
     async def gauges(session: Session) -> tuple[Gauge, ...]:
-        found = await count(session)
-        return tuple(replace(one, reported=False, never_reported=never) for one in found)
+        counted = await count(session)
+        return tuple(replace(one, reported=False, never_reported=never) for one in counted)
 
     monkeypatch.setattr(desktop.limits, "gauges", gauges)
     async with desktop.running(100, 30) as pilot:
