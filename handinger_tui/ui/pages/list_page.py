@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 1.0
 """Seconds between two looks at what a page shows."""
+TINY: Final = 10
+"""On a screen of fewer rows, a single line stands below the title: the rows of the list need the others."""
 MANY: Final = 100
 LOOK_AT_MANY_S: Final = 1.75
 """With more rows than `MANY`. Every two seconds would save nothing more."""
@@ -173,8 +175,11 @@ class ListPage(Page, Generic[ItemT]):
     def draw_title(self, doing: str = "") -> None:
         """Show title and head, or what is being done, and the result of the last change."""
         about = (f"   {clean_line(self._about, 60)}" if self._about else "", Tone.FAINT)
-        lines = [Content.assemble((self.NAME.capitalize(), "bold"), about)]
-        lines += [Content(doing)] if doing else map(_content, self.head() if self._is_read else ())
+        lines = [Content(doing)] if doing else [*map(_content, self.head() if self._is_read else ())]
+        if self.size.height < TINY:
+            # The rows need the room: only what is newest is said.
+            del lines[1:]
+        count = len(lines)
         if self._note:
             lines.append(Content.styled(clean_line(self._note, 300), Tone.GOOD))
         if text := self.table.rows.filter:
@@ -182,7 +187,9 @@ class ListPage(Page, Generic[ItemT]):
                 f"Filter “{clean_line(text, 60)}” · {self.table.rows.count:,} of {self.table.rows.total:,}"
             )
             lines.append(Content.styled(f"{counted} · Esc to clear", Tone.FAINT))
-        self.put_title(*lines)
+        if self.size.height < TINY and len(lines) > count:
+            del lines[:-1]
+        self.put_title(Content.assemble((self.NAME.capitalize(), "bold"), about), *lines)
 
     def note(self, text: str) -> None:
         """Show a sentence below the title."""

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.core.safety import Secret
+from handinger_tui.core.schedules import ScheduleList
 from handinger_tui.core.webhooks import Delivery, DeliveryPage, Webhook
+from handinger_tui.ui.pages.list_page import ListPage
 from handinger_tui.ui.widgets.column_list import ColumnList
-from tests.ui.fakes import Desktop, FakeWebhooks, answers
+from tests.ui.fakes import Desktop, FakeSchedules, FakeWebhooks, answers
+from tests.ui.screens.test_runs import BOARD
+from tests.ui.screens.test_schedules import DAILY
+from tests.ui.screens.test_workers import USED, WATCH
+from tests.ui.screens.test_workers import desktop_with as with_workers
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
@@ -95,3 +101,23 @@ async def test_a_click_selects() -> None:
         assert table.terminal_cursor == (table.content_region.x, table.content_region.y + 3)
         await pilot.press("end", "y")
         assert desktop.app.clipboard == "quinces"
+
+
+@pytest.mark.parametrize("size", [(20, 6), (30, 8), (40, 10), (40, 12), (60, 20)])
+@pytest.mark.parametrize("page", ["runs", "schedule", "webhook", "workers"])
+async def test_a_small_screen_shows_rows(page: str, size: tuple[int, int]) -> None:
+    desktop = desktop_with_deliveries()
+    desktop.schedules = FakeSchedules(ScheduleList((DAILY,), None, None))
+    desktop.stored_workers = with_workers(WATCH, USED)[0].stored_workers
+    desktop.runs.value = BOARD
+    async with desktop.running(*size) as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.until(pilot, lambda: bool(desktop.session.turns) and not desktop.session.busy)
+        await desktop.send(pilot, f"/{page}")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, ListPage))
+        await desktop.settle(pilot)
+        table = desktop.app.screen.query_one(ColumnList)
+        # The heads of the columns, and the selected row.
+        assert table.content_size.height >= 2, desktop.text()
+        x, y = table.terminal_cursor or (-1, -1)
+        assert desktop.app.screen.get_widget_at(x, y)[0] is table, desktop.text()
