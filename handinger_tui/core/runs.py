@@ -396,12 +396,14 @@ class Board(Struct, frozen=True):
         running = [run for run in self.runs if run.under_way]
         counts = self._counts(entries)
         unread, quiet = counts[Section.ENDED], counts[Section.QUIET]
+        # A limit of the day that is reached says it, in a line of its own.
+        is_repeated = any(self.today and self.today in one.text for one in self.limits)
         return {
             "needs": needs_words(count) or NEEDS_NOTHING,
             "running": f"{len(running):,} running",
             "cost": " · ".join(self._cost_of(running)),
             "unread": f"{unread:,} unread" if unread else "",
-            "today": f"today {self.today}" if self.today else "",
+            "today": f"today {self.today}" if self.today and not is_repeated else "",
             "quiet": f"{quiet:,} quiet" if quiet else "",
         }
 

@@ -276,6 +276,16 @@ def test_each_run_and_all_together_have_their_cost() -> None:
     assert "$0.19 so far" in board_row(other, NOW).cells
 
 
+def test_what_today_cost_is_not_repeated_where_a_reached_limit_says_it() -> None:
+    today = "95 of 20 credits"
+    reached = (ReachedLimit(f"Daily limit reached: {today} (475%).", "Raise it."),)
+    board = Board((RUNNING,), limits=reached, today=today)
+    for head in (board.head(NOW), "\n".join(board.head_lines(NOW, 40))):
+        assert today not in head
+    month = (ReachedLimit("Monthly limit reached: $5.00 of $5.00 (100%).", "Raise it."),)
+    assert today in replace(board, limits=month).head(NOW)
+
+
 def test_a_cost_is_written_shorter_whether_the_service_reports_credits_too_or_not() -> None:
     both = replace(RUNNING, credits=Total(Decimal(31), 1, open_turns=1))
     for run, brief in (
