@@ -94,11 +94,12 @@ _SUMMARIES: Final = f"""
 """
 _PREVIEW: Final = f"""
     SELECT t.prompt, substr(a.text, -{PREVIEWED}) AS answer, e.files,
-           COALESCE(m.sources, e.sources) AS sources
+           COALESCE(m.sources, e.sources) AS sources,
+           t.status = '{TurnStatus.QUEUED}' AND m.turn_id IS NULL AS waits
       FROM turns t LEFT JOIN answers a ON a.turn_id = t.turn_id
       LEFT JOIN search_entries e ON e.turn_id = t.turn_id
       LEFT JOIN turn_totals m ON m.turn_id = t.turn_id
-     WHERE t.session_id = ? AND t.status <> '{TurnStatus.NOT_SENT}' ORDER BY t.place DESC LIMIT 1
+     WHERE t.session_id = ? AND t.status <> '{TurnStatus.NOT_SENT}' ORDER BY waits, t.place DESC LIMIT 1
 """
 _COUNT: Final = "SELECT COUNT(*) FROM sessions"
 _OF_SERVICES: Final = """s.base_url IN ({places})
@@ -182,7 +183,8 @@ class SessionHistory:
         if row is None:
             return SessionPreview()
         counts = int_or_zero(row["files"]), int_or_zero(row["sources"])
-        return SessionPreview(unpack(row["prompt"]), unpack_optional(row["answer"]) or "", *counts)
+        answer = unpack_optional(row["answer"]) or ""
+        return SessionPreview(unpack(row["prompt"]), answer, *counts, waits=bool(row["waits"]))
 
     async def count(self) -> int:
         """The number of sessions."""

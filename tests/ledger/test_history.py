@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.stream import Framing, Marker
 from handinger_tui.core.turns.session import Service, SessionPreview, SessionSummary
-from handinger_tui.core.turns.turn import FREE, UNSENT, TurnStatus
+from handinger_tui.core.turns.turn import FREE, UNSENT, StartPolicy, TurnStatus
 from tests.ledger.samples import WORKER, answered, frame, opened, play, query, session, turn_request
 from tests.wire.recordings import Tape
 
@@ -47,10 +47,16 @@ async def test_a_preview_has_the_newest_message_and_the_end_of_its_answer(tmp_pa
         one = await play(ledger, session("ses_1"), turn_request("turn_1", "first"), answered("0.5"))
         answer = (await ledger.history.preview("ses_1")).answer
         assert answer == one.turns[0].text != ""
-        await ledger.open_turn(one, turn_request("turn_2", "second", target_id=WORKER))
+        second = turn_request("turn_2", "second", target_id=WORKER)
+        await ledger.open_turn(one, second, start=StartPolicy.MEASURED)
         assert await ledger.history.preview("ses_1") == SessionPreview("second")
+        # What waits in the queue was not sent: no answer is due.
+        await ledger.open_turn(one, turn_request("turn_3", "third", target_id=WORKER))
+        assert await ledger.history.preview("ses_1") == SessionPreview("second")
+        await ledger.open_turn(session("ses_2"), turn_request("turn_4", "fourth"))
+        assert await ledger.history.preview("ses_2") == SessionPreview("fourth", waits=True)
         await ledger.history.pin("ses_1", 1)
-        assert [row.pinned for row in await ledger.history.sessions()] == [True]
+        assert [row.session_id for row in await ledger.history.sessions() if row.pinned] == ["ses_1"]
 
 
 async def test_an_id_may_be_abbreviated(tmp_path: Path) -> None:

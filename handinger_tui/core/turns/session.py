@@ -371,13 +371,15 @@ def title_from(prompt: str) -> str:
 class SessionPreview(Struct, frozen=True):
     """The newest message of a session that may have been sent, and the end of its answer.
 
-    `files`, `sources`: those of the answer, once it is complete.
+    `files`, `sources`: those of the answer, once it is complete. `waits`: nothing was sent, and it is the
+    newest message of the queue.
     """
 
     prompt: str = ""
     answer: str = ""
     files: int = 0
     sources: int = 0
+    waits: bool = False
 
 
 class SessionSummary(Struct, frozen=True):

@@ -124,7 +124,7 @@ def preview_text(preview: SessionPreview, width: int, height: int) -> Content:
         [
             *(Content.styled(line, "bold") for line in head),
             Content(""),
-            *(map(Content, answer or ["No answer yet."])),
+            *(map(Content, answer or ["Not sent yet." if preview.waits else "No answer yet."])),
             *([Content(""), Content.styled(" · ".join(facts), "$text-muted")] if facts else []),
         ]
     )

@@ -12,14 +12,14 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.turns.session import LOCAL as SIMULATED
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import Session, SessionPreview
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ui.dialogs import TextQuestion
 from handinger_tui.ui.dialogs.pickers import MOST_MATCHES
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.ports import Account, Opening
 from handinger_tui.ui.widgets.column_list import ColumnList
-from handinger_tui.ui.widgets.session_rows import rows_of, session_cost, session_details
+from handinger_tui.ui.widgets.session_rows import preview_text, rows_of, session_cost, session_details
 from handinger_tui.ui.work.limit_watcher import reload
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.engine.fakes import PLACE, FakeApi, worker
@@ -638,3 +638,8 @@ async def test_what_is_typed_lists_the_newest_of_many_thousands_and_says_so() ->
         await desktop.shows(pilot, f"title {MOST_MATCHES + 2}")
         assert table.rows.count == 1
         assert "newest" not in desktop.text()
+
+
+@pytest.mark.parametrize(("waits", "says"), [(True, "Not sent yet."), (False, "No answer yet.")])
+def test_a_preview_of_a_queued_message_promises_no_answer(*, waits: bool, says: str) -> None:
+    assert preview_text(SessionPreview("Hi", waits=waits), 40, 10).plain == f"Hi\n\n{says}"
