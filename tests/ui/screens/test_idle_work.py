@@ -150,12 +150,12 @@ async def test_work_that_may_come_later_waits_for_a_gap_between_keys_but_not_for
 
 
 @pytest.mark.parametrize("before", [THRESHOLDS, (700, 10, 10)])
-async def test_garbage_is_collected_rarely_while_nobody_types_and_only_where_the_app_does_it(
+async def test_garbage_is_collected_rarely_in_a_pause_of_typing_and_only_where_the_app_does_it(
     monkeypatch: pytest.MonkeyPatch, before: tuple[int, int, int]
 ) -> None:
     now = 100.0
     monkeypatch.setattr(paint_scheduler, "monotonic", lambda: now)
-    found = gc.get_threshold()
+    initial = gc.get_threshold()
     gc.set_threshold(*before)
     is_ours = before == THRESHOLDS
     try:
@@ -170,4 +170,4 @@ async def test_garbage_is_collected_rarely_while_nobody_types_and_only_where_the
         scheduler.hold()
         assert gc.get_threshold() == before
     finally:
-        gc.set_threshold(*found)
+        gc.set_threshold(*initial)
