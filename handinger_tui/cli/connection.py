@@ -27,7 +27,6 @@ from handinger_tui.cli.wiring import (
     schedule_client,
     stored_workers_of,
 )
-from handinger_tui.core.amounts import Unit
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.safety import Verdict, clean_line, judge_link, without_secrets
 from handinger_tui.core.stream import FilePart
@@ -164,7 +163,7 @@ def connection(services: Services) -> Connection:
             services.host,
             settings.key.tail(),
             settings.local,
-            in_credits=Unit.USD in settings.never_reported and settings.prices is None,
+            in_credits=settings.in_credits,
         ),
         base_url=settings.base_url,
         files=WorkerFiles(services.client, folder, services.turns),

@@ -110,6 +110,11 @@ class Settings(Struct, frozen=True):
         """The units that a service of this generation does not have."""
         return NEVER_REPORTED.get(self.generation, frozenset())
 
+    @property
+    def in_credits(self) -> bool:
+        """Whether amounts are in credits without a price: no limit in USD can be enforced."""
+        return Unit.USD in self.never_reported and self.prices is None
+
 
 class Flags(Struct, frozen=True):
     """The settings given on the command line; None if not given."""
