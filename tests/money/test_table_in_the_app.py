@@ -16,7 +16,7 @@ from tests.money.opened_app import OpenedApp, opened_app
 from tests.money.paid_service import PaidService, paid_service
 from tests.money.programs import Person
 
-TODAY = re.compile(r"today 20\.9 credits( so far)? \(about \$0\.209\)")
+TODAY = re.compile(r"today 20\.9( so far)? of 2,000 credits \(about \$0\.209\)")
 SESSION = re.compile(r"Session +8 credits( so far)?\s.*\s+│\s+│ +about \$0\.08 at your p")
 
 
@@ -40,12 +40,12 @@ def test_late_costs_a_refusal_and_a_turn_of_the_past(own_home: Path, monkeypatch
 async def play(service: PaidService, person: Person, patch: pytest.MonkeyPatch) -> None:
     async with opened_app(person, patch) as opened:
         await send(opened, "late", 1)
-        await shows_today(opened, "4.3 credits (about $0.043)")
+        await shows_today(opened, "4.3 of 2,000 credits (about $0.043)")
         await opened.leave()
     # A second after the end, and the program is gone.
     service.own_credits = (12.9,)
     async with opened_app(person, patch, "-c") as opened:
-        await shows_today(opened, "12.9 credits so far (about $0.129)")
+        await shows_today(opened, "12.9 so far of 2,000 credits (about $0.129)")
         await opened.new_session()
         service.own_credits = (3, 5)
         for number, text in enumerate(("three", "five"), 1):

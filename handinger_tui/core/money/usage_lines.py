@@ -150,7 +150,7 @@ def _nearest_limit(gauges: Sequence[Gauge], kind: str, width: int) -> list[Line]
     left, short = gauge.free_text, gauge.left_text
     if gauge.spent.value is None:
         left = short = gauge.used_text
-    choices = (left, left.partition(",")[0])
+    choices = (left, left.partition(", ")[0])
     text = next((one for one in choices if len(name) + len(one) <= width), short)
     style = Look.PLAIN if gauge.state is GaugeState.BELOW else _STATES[gauge.state]
     return [_row(name, text, style)]

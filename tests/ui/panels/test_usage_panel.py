@@ -152,6 +152,9 @@ def test_the_nearest_limit_alone_is_shown_with_what_is_left() -> None:
     task = replace(session(), generation="tasks")
     assert brief(task, 40, LIMITS[2:3])[-1] == "Task limit 5 of 20 credits left"
     assert brief(task, 30, LIMITS[2:3])[-1] == "Task limit 5 credits left"
+    large = replace(LIMITS[2], limit=replace(LIMITS[2].limit, amount=Decimal(2000)), running=2)
+    assert brief(task, 44, (large,))[-1] == "Task limit 1,985 of 2,000 credits left"
+    assert brief(task, 32, (large,))[-1] == "Task limit 1,985 credits left", "no comma of a number is an end"
     never = (replace(LIMITS[1], reported=False),)
     assert brief(session(), 36, never)[-1] == "Session limit cannot be enforced"
 

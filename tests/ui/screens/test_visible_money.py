@@ -83,7 +83,7 @@ async def test_the_header_shows_credits_if_no_cost_is_reported() -> None:
     desktop.limits.limit(Scope.DAY, "20", CREDITS)
     desktop.ledger.charges.append(charge("a", credits=Decimal(8), final=True))
     async with desktop.running(120, 40) as pilot:
-        await desktop.until(pilot, lambda: "today 8 credits of 20 credits " in head(desktop))
+        await desktop.until(pilot, lambda: "today 8 of 20 credits " in head(desktop))
 
 
 def covered(desktop: Desktop) -> Sequence[str]:
