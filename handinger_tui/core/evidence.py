@@ -31,7 +31,7 @@ from handinger_tui.core.safety import (
     rows_to_csv,
     to_ascii,
 )
-from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
+from handinger_tui.core.stream import CustomPart, FilePart, Snapshot, SourcePart
 from handinger_tui.core.turns.session import PerTurn, Session, identical_prefix
 from handinger_tui.core.turns.turn import DataPart, Part, ToolPart, ToolState, Turn, parts_of
 
@@ -282,7 +282,7 @@ def sources_of_turn(turn: Turn) -> tuple[SourcePart, ...]:
     streamed = [*parts_of(turn.parts, SourcePart)]
     if turn.snapshot is None:
         return tuple(streamed)
-    earlier = turn.before or turn.earlier_evidence
+    earlier = _earlier_evidence(turn)
     urls = {part.url for part in streamed} | {s.url for s in (earlier.sources if earlier else ())}
     added = []
     for source in turn.snapshot.sources:
@@ -303,7 +303,7 @@ def files_of_turn(turn: Turn) -> tuple[FilePart, ...]:
     if not (listed or streamed):
         return ()
     find_listed = _finder(listed.values())
-    earlier = turn.before or turn.earlier_evidence
+    earlier = _earlier_evidence(turn)
     find_before = _finder(earlier.files if earlier else ())
     files = []
     for part in streamed:
@@ -316,6 +316,11 @@ def files_of_turn(turn: Turn) -> tuple[FilePart, ...]:
         files.append(part if same else replace(part, filename=name, size=size))
     files += [file for file in listed.values() if find_before(file) is None]
     return tuple(files)
+
+
+def _earlier_evidence(turn: Turn) -> Snapshot | None:
+    """The reading of the worker before a turn, else what earlier turns have of files and sources."""
+    return turn.before or turn.earlier_evidence
 
 
 def evidence_of(turns: Iterable[Turn]) -> JsonObject:

@@ -323,7 +323,7 @@ class Board(Struct, frozen=True):
     def needs(self, now_ms: int) -> tuple[Need, ...]:
         """Everything that needs the person. Its length is the count that is shown anywhere."""
         # Most of many runs need nothing, and have no place among those that do.
-        waiting = sorted((one for one in self._with_needs(now_ms) if one[1]), key=lambda one: _place(*one))
+        waiting = _in_order(one for one in self._with_needs(now_ms) if one[1])
         own = (need for _, needs in waiting for need in needs)
         return (*own, *self.needs_without_row(now_ms))
 
@@ -343,9 +343,6 @@ class Board(Struct, frozen=True):
         entries: list[Entry] = [*self.runs, *self.planned]
         return [(entry, needs_of(entry, now_ms)) for entry in entries]
 
-    def _ordered(self, now_ms: int) -> list[tuple[Entry, Sequence[Need]]]:
-        return sorted(self._with_needs(now_ms), key=lambda one: _place(*one))
-
     def _counts(self, entries: Iterable[tuple[Entry, Sequence[Need]]]) -> Counter[Section]:
         """How many sessions each section has."""
         counts = Counter(_section(*one) for one in entries if isinstance(one[0], SessionRun))
@@ -354,7 +351,7 @@ class Board(Struct, frozen=True):
 
     def entries(self, now_ms: int) -> list[Entry]:
         """The rows in their order: by section, pinned ones first, and by start, the newest first."""
-        return [entry for entry, _ in self._ordered(now_ms)]
+        return [entry for entry, _ in _in_order(self._with_needs(now_ms))]
 
     def elsewhere(self, session_id: str) -> tuple[int, str]:
         """How many sessions but this one run, and what they took so far, in the words of `head`."""
@@ -564,6 +561,10 @@ def _place(entry: Entry, needs: Sequence[Need]) -> tuple[int, bool, int, str]:
     return _ORDER[_section(entry, needs)], not entry.pinned, start, entry.key
 
 
+def _in_order(entries: Iterable[tuple[Entry, Sequence[Need]]]) -> list[tuple[Entry, Sequence[Need]]]:
+    return sorted(entries, key=lambda one: _place(*one))
+
+
 def in_place(shown: Sequence[str], entries: Sequence[Entry]) -> list[Entry]:
     """The rows where they stand already (`shown`: their keys), and new ones behind them.
 
@@ -670,9 +671,8 @@ def _time_text(run: SessionRun, now_ms: int) -> str:
 
 def new_words(run: SessionRun) -> str:
     """The files and sources of the newest run: "2 files, 4 sources"."""
-    files = plural(run.files, "file") if run.files else ""
-    sources = plural(run.sources, "source") if run.sources else ""
-    return f"{files}, {sources}" if files and sources else files or sources
+    counts = ((run.files, "file"), (run.sources, "source"))
+    return ", ".join(plural(count, name) for count, name in counts if count)
 
 
 def entry_lines(entry: Entry, now_ms: int) -> list[str]:

@@ -140,7 +140,7 @@ class TurnRun:
         begun = self._deps.starts.new_target(record.turn_id) if worker_id is None else None
         # What the worker lists at the end would else all seem to be of this turn.
         earlier = (turn for turn in record.earlier if turn.worker_id == worker_id)
-        listed = evidence_of([*earlier]) if worker_id and record.turn.before is None else {}
+        listed = evidence_of(earlier) if worker_id and record.turn.before is None else {}
         record.note(
             Marker.SENDING, worker_id=worker_id, **({} if begun is None else {"begun": begun}), **listed
         )

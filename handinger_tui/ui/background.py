@@ -78,7 +78,7 @@ RESTING: Final = (10_000, 20, 25)
 """The same while nobody types.
 
 Most new objects are gone before so many are there: a look at a board of 200 runs makes thousands, and is
-collected from several times at 500. The first key behind a rest may wait for one collection, 10 to 15 ms.
+collected from several times at 500. The first key after a rest may wait for one collection, 10 to 15 ms.
 """
 MIN_YOUNG_COLLECTIONS: Final = 40
 """Collections of the youngest generation after which `tidy` collects the second one, in about 6 ms.

@@ -170,11 +170,15 @@ def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
 # -- for programs and pipes
 def plain_turn_columns(*, in_credits: bool) -> tuple[Column, ...]:
     """The columns of turns under their ids. `in_credits`: the cost is reported in credits alone."""
-    last, first = replace(_COST, rank=3), Column("Credits", Align.POINT)
+    cost, credited = _COST, Column("Credits", Align.POINT)
+    if in_credits:
+        cost = replace(cost, rank=3)
+    else:
+        credited = replace(credited, rank=3)
     return (
         Column("When"),
-        last if in_credits else _COST,
-        first if in_credits else replace(first, rank=3),
+        cost,
+        credited,
         Column("Tokens", Align.RIGHT, rank=4),
         Column("Status"),
         Column("Budget", rank=2),

@@ -99,8 +99,9 @@ class Fold:
         self._previous: Turn | None = None
         """During a replay: the turn before it."""
         self._previous_size = (0, 0)
+        """How long its answer is: `turn` is read many times a second."""
         self._compared: tuple[Turn, bool] | None = None
-        """The newest answer that was compared with it, and whether it was as long: `turn` is read often."""
+        """The newest answer that was compared with it, and whether it was as long."""
         self._decoder: StreamDecoder | None = None
         self._dialect: str | None = None
         self._via = StreamRoute.POST
@@ -265,7 +266,8 @@ class Fold:
             self._answer = without_answer(self._answer)
         elif clean and self._matcher.ends_with_complete_answer(self._answer):
             self._set(finished=True)
-        self._answer, self._previous, self._decoder = self.turn, None, None
+        self._answer = self.turn
+        self._previous = self._compared = self._decoder = None
 
     def _settle(self, fields: JsonObject) -> None:
         if self._decoder is not None:

@@ -176,20 +176,18 @@ class ListPage(Page, Generic[ItemT]):
         """Show title and head, or what is being done, and the result of the last change."""
         about = (f"   {clean_line(self._about, 60)}" if self._about else "", Tone.FAINT)
         lines = [Content(doing)] if doing else [*map(_content, self.head() if self._is_read else ())]
-        if self.size.height < TINY:
-            # The rows need the room: only what is newest is said.
-            del lines[1:]
-        count = len(lines)
+        newest = []
         if self._note:
-            lines.append(Content.styled(clean_line(self._note, 300), Tone.GOOD))
+            newest.append(Content.styled(clean_line(self._note, 300), Tone.GOOD))
         if text := self.table.rows.filter:
             counted = (
                 f"Filter “{clean_line(text, 60)}” · {self.table.rows.count:,} of {self.table.rows.total:,}"
             )
-            lines.append(Content.styled(f"{counted} · Esc to clear", Tone.FAINT))
-        if self.size.height < TINY and len(lines) > count:
-            del lines[:-1]
-        self.put_title(Content.assemble((self.NAME.capitalize(), "bold"), about), *lines)
+            newest.append(Content.styled(f"{counted} · Esc to clear", Tone.FAINT))
+        below = [*lines, *newest]
+        if self.size.height < TINY:
+            below = newest[-1:] or lines[:1]
+        self.put_title(Content.assemble((self.NAME.capitalize(), "bold"), about), *below)
 
     def note(self, text: str) -> None:
         """Show a sentence below the title."""

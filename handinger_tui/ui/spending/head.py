@@ -75,7 +75,8 @@ def _totals(data: HeadData, width: int) -> list[Content]:
         details.insert(0, credits_total.about(Unit.CREDITS))
     if spent.incomplete:
         details.append(f"{spent.incomplete:,} {INCOMPLETE.lower()}")
-    cost = "cost unknown" if usd.value is credits_total.value is None else usd.cost_words(credits_total)
+    is_unknown = usd.value is None and credits_total.value is None
+    cost = "cost unknown" if is_unknown else usd.cost_words(credits_total)
     line = f"{cost}   {' · '.join(details)}"
     if len(line) <= width:
         return [Content.assemble((cost, "bold $accent"), (line[len(cost) :], FAINT))]

@@ -140,13 +140,13 @@ class ColumnRows(ItemRows[ItemT]):
             for start, end in self._rows[at].marks:
                 below = below.stylize(Tone.STRONG if here else f"{Tone.STRONG} {Tone.BAR}", start, end)
             return Content.assemble("  ", below)
-        row_here, layout = self._rows[at], self.layout(width + 1)
+        cells, layout = self._rows[at], self.layout(width + 1)
         kept = self._lines.get((at, width, here))
-        if kept is None or kept[0] != row_here or kept[1] != layout:
+        if kept is None or kept[0] != cells or kept[1] != layout:
             if len(self._lines) >= MOST_LINES:
                 self._lines.clear()
-            content = self.columns.line(row_here, width + 1 - BESIDE, here=here)
-            kept = self._lines[at, width, here] = row_here, layout, content
+            content = self.columns.line(cells, width + 1 - BESIDE, here=here)
+            kept = self._lines[at, width, here] = cells, layout, content
         return kept[2]
 
 

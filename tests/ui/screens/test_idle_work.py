@@ -115,13 +115,17 @@ def test_garbage_cycles_are_collected_when_idle_and_only_when_needed() -> None:
         gc.enable()
 
 
+def scheduler_without_work() -> PaintScheduler:
+    def nothing(*_: object) -> bool:
+        return False
+
+    return PaintScheduler(Owner(), nothing, nothing, nothing, nothing)  # type: ignore[arg-type]  # paints nothing
+
+
 async def test_work_that_may_come_later_waits_for_a_gap_between_keys_but_not_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now, keys = 100.0, 0
-
-    def nothing(*_: object) -> bool:
-        return False
 
     async def sleep(seconds: float) -> None:
         nonlocal now
@@ -134,8 +138,7 @@ async def test_work_that_may_come_later_waits_for_a_gap_between_keys_but_not_for
     monkeypatch.setattr(asyncio, "sleep", sleep)
     tidied = list[int]()
     monkeypatch.setattr(paint_scheduler, "tidy", tidied.append)
-    owner = Owner()
-    scheduler = PaintScheduler(owner, nothing, nothing, nothing, nothing)  # type: ignore[arg-type]  # paints nothing
+    scheduler = scheduler_without_work()
     await scheduler.between_keys()
     assert now == 100.0, "nobody types"
     scheduler.hold()
@@ -159,7 +162,7 @@ async def test_garbage_is_collected_rarely_in_a_pause_of_typing_and_only_where_t
     gc.set_threshold(*before)
     is_ours = before == THRESHOLDS
     try:
-        scheduler = PaintScheduler(Owner(), *[lambda *_: False] * 4)  # type: ignore[arg-type]  # paints nothing
+        scheduler = scheduler_without_work()
         scheduler.hold()
         now += REST_S - 1
         await scheduler.between_keys()
