@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from handinger_tui.cli.commands.runs import SCOPE
 from tests.e2e.terminal import Terminal, terminal
 from tests.ledger.samples import answered, opened, play, session, turn_request
 
@@ -107,10 +108,11 @@ def test_a_watched_board_stays_in_its_window_and_leaves_what_was_there(tmux: str
 
     with terminal(tmux, 100, 24) as window:
         window.run_in_shell("runs", "--watch", home=tmp_path)
-        window.until(lambda screen: "30 unread" in screen.split("\n")[0], "all of them")
-        lines = window.screen.rstrip("\n").split("\n")
+        # A screen read while it is drawn has the first lines only: the last line is waited for.
+        lines = window.shows(SCOPE).rstrip().split("\n")
+        assert "30 unread" in lines[0]
         assert lines[-2].endswith(" more: handinger-tui runs")
-        assert lines[-1].startswith("Known on this computer.")
+        assert lines[-1] == SCOPE
         assert any(line.startswith("shell>") for line in window.above)
         for columns, rows in ((100, 24), (60, 12), (24, 8), (120, 40)):
             window.resize(columns, rows)
