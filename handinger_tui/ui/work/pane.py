@@ -424,19 +424,25 @@ class SessionPane(Rows):
             self.prompt.put(self.welcome.next_idea())
 
     # -- lines ---------------------------------------------------------------------------------
-    def _refresh_lines(self) -> None:
-        unlimited = self._budget == "unlimited"
-        chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
+    def _facts(self) -> tuple[str, ...]:
+        """What a turn usually costs, and what is left of the nearest limit, as shortly as the line asks."""
         typical = self._typical_costs.get(self._budget)
         usual = "" if typical is None else typical.chip
         limiting = Gauge.tightest(self._state.gauges)
-        facts = [usual, "" if limiting is None else limiting.free_text]
-        if (
-            limiting is not None
-            and sum(len(one) + 3 for one in (self._budget, *facts)) > self._entry.size.width
-        ):
-            # What is left comes before how certain the usual cost is.
-            facts[0] = usual.partition(" (")[0]
+        if limiting is None:
+            return (usual,)
+        # What is left comes before how certain the usual cost is.
+        median = usual.partition(" (")[0]
+        left, short = limiting.free_text, limiting.left_text
+        for facts in ((usual, left), (median, left), (median, short)):
+            if sum(cell_len(one) + 3 for one in (self._budget, *facts)) <= self._entry.size.width:
+                return facts
+        return ("", short)
+
+    def _refresh_lines(self) -> None:
+        unlimited = self._budget == "unlimited"
+        chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
+        facts = self._facts()
         subtitle = Content.assemble(chip, *((f" · {fact}", "$text-muted") for fact in facts if fact))
         if not subtitle.is_same(self._subtitle):
             self._subtitle = subtitle

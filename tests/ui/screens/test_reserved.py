@@ -44,6 +44,15 @@ async def test_a_narrow_chip_has_the_free_amount_rather_than_the_number_of_turns
         await desktop.shows(pilot, "standard · $0.0039 · $0.60 of $2.00 left, 2 running ─╯")
 
 
+async def test_a_narrow_chip_shortens_what_is_left_rather_than_to_cut_it() -> None:
+    desktop = Desktop()
+    desktop.limits.limit(Scope.DAY, "2000", Unit.CREDITS)
+    async with desktop.running(80, 20) as pilot:
+        await desktop.shows(pilot, "standard · no cost history yet · 2,000 of 2,000 credits left ─╯")
+        await pilot.resize_terminal(60, 20)
+        await desktop.shows(pilot, "standard · no cost history yet · 2,000 credits left ─╯")
+
+
 async def test_the_page_of_limits_shows_the_free_amounts() -> None:
     desktop = Desktop(limits=SharedLimits())
     async with desktop.running() as pilot:
