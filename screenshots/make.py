@@ -124,6 +124,20 @@ async def sessions(scene: Scene) -> None:
     await scene.pilot.pause(0.3)
 
 
+async def board(scene: Scene) -> None:
+    """The board of runs: one has failed, one is answered, two run."""
+    for prompt, is_over in (("fail", True), ("hello", True), ("long 200", False), ("long 300", False)):
+        await scene.say(prompt)
+        if is_over:
+            await scene.answered()
+        else:
+            await scene.until(lambda: len(scene.turns[-1].text) > 200)
+        await scene.pilot.press("ctrl+n")
+        await scene.until(lambda: not scene.turns)
+    await scene.pilot.press("f7")
+    await scene.pilot.pause(2)
+
+
 async def helping(scene: Scene) -> None:
     """The help screen."""
     await scene.connected()
@@ -141,6 +155,7 @@ SCENES: dict[str, Steps] = {
     "failed": failed,
     "detach": leaving,
     "sessions": sessions,
+    "board": board,
     "help": helping,
     **money.SCENES,
     **files.SCENES,
@@ -150,7 +165,13 @@ SCENES: dict[str, Steps] = {
 }
 
 
-PACES: dict[Steps, str] = {streaming: "1", leaving: "1", money.spending: "0.3", money.reserved: "1"}
+PACES: dict[Steps, str] = {
+    streaming: "1",
+    leaving: "1",
+    board: "1",
+    money.spending: "0.3",
+    money.reserved: "1",
+}
 """Scenes in the middle of an answer."""
 
 
