@@ -433,7 +433,9 @@ class SessionPane(Rows):
             return (usual,)
         # What is left comes before how certain the usual cost is.
         median = usual.partition(" (")[0]
-        left, short = limiting.free_text, limiting.left_text
+        left = limiting.free_text
+        # "cannot be enforced" alone does not say what.
+        short = limiting.left_text if limiting.reported else left
         for facts in ((usual, left), (median, left), (median, short)):
             if sum(cell_len(one) + 3 for one in (self._budget, *facts)) <= self._entry.size.width:
                 return facts

@@ -53,6 +53,18 @@ async def test_a_narrow_chip_shortens_what_is_left_rather_than_to_cut_it() -> No
         await desktop.shows(pilot, "standard · no cost history yet · 2,000 credits left ─╯")
 
 
+async def test_a_narrow_chip_says_what_cannot_be_enforced() -> None:
+    class UnreportedLimits(FakeLimits):
+        async def gauges(self, session: Session) -> tuple[Gauge, ...]:
+            return (Gauge(DAY, Total(None), reported=False),)
+
+    desktop = Desktop(limits=UnreportedLimits())
+    async with desktop.running(80, 20) as pilot:
+        await desktop.shows(pilot, "standard · no cost history yet · a limit of $2.00 cannot be enforced ─╯")
+        await pilot.resize_terminal(60, 20)
+        await desktop.shows(pilot, "standard · a limit of $2.00 cannot be enforced ─╯")
+
+
 async def test_the_page_of_limits_shows_the_free_amounts() -> None:
     desktop = Desktop(limits=SharedLimits())
     async with desktop.running() as pilot:
