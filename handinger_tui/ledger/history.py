@@ -77,6 +77,8 @@ _SUMMARIES: Final = f"""
                       AND {_STARTED}) AS live,
            (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL
                AND t.status <> '{TurnStatus.QUEUED}' AND NOT {_COUNTED}) AS uncharged,
+           (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL
+               AND t.status = '{TurnStatus.QUEUED}' AND NOT {_COUNTED}) AS queued,
            COALESCE(i.turns, 0) AS imported, s.pinned_ms,
            {split("usd_pico", "m")}, {split("micro_credits", "m")}, COUNT(m.turn_id) AS charged,
            COALESCE(SUM(m.reported & 1), 0) AS priced_turns,
@@ -554,4 +556,5 @@ def _summary_of(row: Row, tags: tuple[str, ...], project: str) -> SessionSummary
         imported=row["imported"],
         about=parsed(about_from_text, row["about"], NOTHING_SAID),
         pinned=row["pinned_ms"] is not None,
+        queued=row["queued"],
     )

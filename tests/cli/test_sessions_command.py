@@ -255,6 +255,17 @@ async def withdraw(home: Path) -> None:
         await play(ledger, talk, turn_request("turn_2", "Green?"), answered("null"))
 
 
+def test_a_session_with_messages_that_wait_says_so(own_home: Path) -> None:
+    async def filled_queue() -> None:
+        async with opened(own_home / "history.db") as ledger:
+            tea = await play(ledger, session("ses_1"), turn_request("turn_1", "Which tea?"), answered())
+            for number in (2, 3):
+                await ledger.open_turn(tea, turn_request(f"turn_{number}", "More"))
+
+    asyncio.run(filled_queue())
+    assert "  completed · 2 queued  " in run("sessions", home=own_home).out
+
+
 def test_a_session_is_shown_as_it_is_exported_without_what_was_withdrawn(own_home: Path) -> None:
     asyncio.run(withdraw(own_home))
     shown = run("sessions", "show", "ses_1", home=own_home).out

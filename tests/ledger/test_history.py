@@ -30,7 +30,7 @@ async def test_sessions_are_listed_without_their_frames(tmp_path: Path) -> None:
         assert await ledger.history.sessions() == [
             SessionSummary(
                 "ses_new", None, "A title", 1_000, 9_000, 0, TurnStatus.QUEUED,
-                unread=True, base_url="https://a.example",
+                unread=True, base_url="https://a.example", queued=1,
             ),
             SessionSummary(
                 "ses_old", WORKER, "first words", 1_000, 2_000, 2, TurnStatus.COMPLETED,

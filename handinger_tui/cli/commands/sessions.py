@@ -49,7 +49,7 @@ from handinger_tui.core.safety import clean, clean_line, one_word
 from handinger_tui.core.search import HELP, SearchHit, parse_query
 from handinger_tui.core.stream import Frame, Framing, Marker
 from handinger_tui.core.tags import NO_TAG_RULES, Labels, TagRules, labels_text, tag_names
-from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary, ids_of
+from handinger_tui.core.turns.session import LOCAL, Session, SessionSummary, ids_of, with_queue
 from handinger_tui.core.turns.turn import WITHDRAWN, Trigger, Turn, TurnStatus, outcome_object
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.settings.table import days_of
@@ -457,7 +457,7 @@ def _list_text(summaries: Sequence[SessionSummary]) -> str:
     for one, shown_id in zip(summaries, _unique_prefixes(ids) if sys.stdout.isatty() else ids, strict=True):
         cells = {
             "  Title": f"{'*' if one.unread else ' '} {_title(one)}",
-            "Status": spaced(str(one.last_status or "empty")),
+            "Status": with_queue(spaced(str(one.last_status or "empty")), one.queued),
             "Turns": f"{one.turns:,}",
             "Cost": _cost_text(one),
             "Credits": "" if one.only_imported else one.credits_words,

@@ -16,6 +16,7 @@ from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.turn import (
     AT_WORK,
     LIVE,
+    STATUS_WORDS,
     UNENDED,
     UNSENT,
     Lineage,
@@ -414,6 +415,8 @@ class SessionSummary(Struct, frozen=True):
     """How many of its turns were imported; these are in no sum."""
     about: About = NOTHING_SAID
     pinned: bool = False
+    queued: int = 0
+    """How many messages wait in its queue."""
 
     @property
     def only_imported(self) -> bool:
@@ -439,6 +442,13 @@ class SessionSummary(Struct, frozen=True):
     def kind(self) -> str:
         """As `Session.kind`: what its worker is called."""
         return TARGETS.get(self.generation, "worker")
+
+
+def with_queue(status: str, queued: int) -> str:
+    """A status in words, with the messages that wait: "completed · 2 queued", "2 queued", "completed"."""
+    waiting = f"{queued:,} {STATUS_WORDS[TurnStatus.QUEUED]}" if queued else ""
+    own = "" if waiting and status == STATUS_WORDS[TurnStatus.QUEUED] else status
+    return " · ".join(filter(None, (own, waiting)))
 
 
 class RemoteTurn(NamedTuple):

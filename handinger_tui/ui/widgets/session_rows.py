@@ -15,7 +15,14 @@ from handinger_tui.core.columns import Align, Column, Row, Tone, with_signs
 from handinger_tui.core.formatting import ago, day_text, local_time, middle_cut, plural
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean, clean_line
-from handinger_tui.core.turns.session import LOCAL, Session, SessionPreview, SessionSummary
+from handinger_tui.core.turns.session import (
+    LOCAL,
+    Session,
+    SessionPreview,
+    SessionSummary,
+    with_queue,
+    with_status,
+)
 from handinger_tui.core.turns.turn import STATUS_WORDS, TRIGGER_WORDS, TurnStatus
 from handinger_tui.ui.widgets.column_list import ScreenColumns
 from handinger_tui.ui.widgets.status_text import (
@@ -177,8 +184,16 @@ def session_cost(row: SessionSummary, simulated: str = "(simulated)") -> str:
 def _status(row: SessionSummary, opened: Session | None, now_ms: int) -> tuple[tuple[str, str], str, str]:
     """Sign and style, the words, and the cost of a turn under way ("" without one).
 
-    A running turn adds its elapsed time.
+    A running turn adds its elapsed time. The queue in memory is newer than that of the row.
     """
+    sign, words, cost = _status_of_turns(row, opened, now_ms)
+    queue = () if opened is None else with_status(opened.turns, {TurnStatus.QUEUED})
+    return sign, with_queue(words, row.queued if opened is None else len([*queue])), cost
+
+
+def _status_of_turns(
+    row: SessionSummary, opened: Session | None, now_ms: int
+) -> tuple[tuple[str, str], str, str]:
     turn = under_way(opened) if opened is not None else None
     if opened is not None and turn is not None and (turn.live or turn.status is TurnStatus.RUNNING):
         words = _SHORT.get(turn.status, STATUS_WORDS[turn.status])

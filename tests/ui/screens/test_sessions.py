@@ -27,6 +27,8 @@ from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
 from tests.ui.panels.stage import NOON, reading, turn
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from handinger_tui.core.money.reconciliation import Restatement
     from handinger_tui.core.money.spending import ChargeFilter
     from handinger_tui.core.search import Query, SearchHit
@@ -389,6 +391,20 @@ def test_a_running_row_says_that_its_money_is_simulated_as_ended_ones_do() -> No
     running = turn(0, status=TurnStatus.ACCEPTED, after=reading("0.25", busy=True), seconds=None)
     assert cost(running) == ("$0.25 so far simulated", "$0.25… sim.")
     assert cost(replace(running, snapshot=None))[0] == "cost unknown so far"
+
+
+def test_messages_that_wait_are_part_of_the_status() -> None:
+    own = summary("tea", last_status=TurnStatus.COMPLETED, queued=2)
+
+    def status(opened: Mapping[str, Session], row: SessionSummary = own) -> str:
+        return rows_of([row], opened, NOON)[0].cells[5]
+
+    assert status({}) == "completed · 2 queued"
+    assert status({}, replace(own, last_status=TurnStatus.QUEUED)) == "2 queued"
+    waiting, ended = turn(1, status=TurnStatus.QUEUED, seconds=None), turn(0)
+    opened = Session(own.session_id, 0, turns=(ended, waiting))
+    assert status({own.session_id: opened}) == "completed · 1 queued", "memory is newer"
+    assert status({own.session_id: replace(opened, turns=(ended,))}) == "completed"
 
 
 async def test_an_imported_session_is_marked_and_sends_no_request() -> None:
