@@ -75,11 +75,13 @@ class Parser(argparse.ArgumentParser):
     """An argparse parser with our exit code, and a short hint instead of the whole usage.
 
     Abbreviated options are rejected: a new option could make them ambiguous and break scripts. So are two
-    values for one option, of which the first would be lost.
+    values for one option, of which the first would be lost, and empty values.
     """
 
     consequence = ""
     """A sentence that follows each error."""
+    takes_empty = False
+    """Whether an option or argument may be empty."""
 
     def __init__(self, *, given: dict[str, dict[Any, str]] | None = None, **settings: Any) -> None:
         super().__init__(**{"allow_abbrev": False, "formatter_class": _Help, **settings})
@@ -136,6 +138,18 @@ class Parser(argparse.ArgumentParser):
         # Without the dashes, which are the same in all.
         names = [name[2:] for one in walk(self) for name in one.option_strings if name.startswith("--")]
         return did_you_mean(typed.partition("=")[0].strip("-"), names, form="--{}")
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Refuse an empty value, as from a variable that is not set, and convert the others.
+
+        The message would go to the last session, or without its text; a limit would not be set.
+        """
+        # The words behind those of a subcommand are parsed by a parser of its own.
+        has_parser = isinstance(action, argparse._SubParsersAction)
+        if not (has_parser or self.takes_empty or all(word.strip() for word in arg_strings)):
+            names = "/".join(action.option_strings) or action.metavar or action.dest
+            self.error(f"the value of {names} is empty")
+        return super()._get_values(action, arg_strings)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Refuse a value that is none of the choices, with the nearest one."""
@@ -334,7 +348,7 @@ _APP_COMMANDS: Final = (
     "archive", "attach", "budget", "budgets", "clear", "config", "continue", "copy", "cost", "costs", "data",
     "detach", "details", "doctor", "download", "edit", "editor", "email", "exit", "export", "file", "files",
     "find", "fork", "help", "history", "keys", "ledger", "limit", "limits", "new", "pager", "palette",
-    "panels", "pin", "preview", "profile", "project", "quit", "reading", "receipt", "redraw", "rename",
+    "panels", "preview", "project", "quit", "reading", "receipt", "redraw", "rename",
     "resume", "retry", "runs", "schedule", "schedules", "search", "sessions", "settings", "sources",
     "spending", "stats", "tag", "theme", "untag", "usage", "webhook",
 )  # fmt: skip
@@ -342,6 +356,8 @@ _APP_COMMANDS: Final = (
 _ADVICE: Final = {
     **{name: f"In the app, use /{name}." for name in _APP_COMMANDS},
     "logout": "Did you mean `handinger-tui key rm`?",
+    "pin": "In the app, F4 in the list of sessions pins one.",
+    "profile": "Did you mean `handinger-tui --profile NAME`?",
     **dict.fromkeys(("usage", "version"), "Did you mean `handinger-tui --help`?"),
     **{
         word: f"Did you mean `handinger-tui {command}`?"
@@ -535,14 +551,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
         return argparse.Namespace(command="completion", shell=None, words=argv[2:])
     if argv and argv[0] in SUBCOMMANDS:
         parser = command_parser(argv[0])
-        _check_empty(parser, argv)
         args = parser.parse_args(argv[1:])
         _check_common_options(parser, args)
         _check_lost(parser, args, implementation(argv[0]).takes or {})
         args.command = argv[0]
         return args
     parser = main_parser()
-    _check_empty(parser, argv)
     _refuse_commands(parser, argv[:2])
     args = parser.parse_args(argv)
     args.command = ""
@@ -567,6 +581,7 @@ def typed_prompt(argv: list[str]) -> str | None:
     if argv and argv[0] in SUBCOMMANDS:
         return None
     parser = main_parser()
+    parser.takes_empty = True
     for action in parser._actions:
         if action.option_strings and action.nargs is None:
             action.nargs = "?"
@@ -618,22 +633,6 @@ KEY_PREFIX: Final = "hdg_"
 """How API keys begin: as a prompt, a key would go to a worker, and into the history."""
 STANDARD_STREAM: Final = "-"
 """What is typed for standard input or output in place of a text or a file."""
-_DESTINATIONS: Final = (
-    *("-w", "--worker", "--task", "-r", "--resume", "--profile", "--base-url"),
-    *("-o", "--output", "--dir", "--debug"),
-)
-
-
-def _check_empty(parser: Parser, argv: list[str]) -> None:
-    """Exit with an error if an option that says where to send or save is empty, as from an unset variable.
-
-    Otherwise the message would go to a new worker, to the last session or to another account.
-    """
-    words = argv[: argv.index("--")] if "--" in argv else argv
-    for word, after in zip(words, [*words[1:], "-"], strict=False):
-        option, sign, value = word.partition("=")
-        if option in _DESTINATIONS and not (value if sign else after).strip():
-            parser.error(f"the value of {option} is empty")
 
 
 def _text_of(parser: Parser, typed: str | None) -> str | None:

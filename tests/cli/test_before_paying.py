@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.cli.app import require_target
-from handinger_tui.cli.args import parse
+from handinger_tui.cli.args import UsageExit, parse
 from handinger_tui.cli.connection import connection
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.cli.local_files import default_paths
@@ -77,13 +77,40 @@ def test_a_failed_read_of_a_command_without_a_turn_costs_nothing(tmp_path: Path)
         ("--base-url=",),
         ("-o", ""),
         ("--output=",),
+        ("-f", ""),
     ],
 )
 def test_an_empty_place_sends_nothing_anywhere(place: tuple[str, ...], tmp_path: Path) -> None:
     with service() as (player, url):
         ran = run("-p", "hi", "--json", *place, home=tmp_path, base_url=url, key=KEY)
     assert (ran.code, ran.result["status"], player.requests) == (2, "not_sent", [])
+    assert ran.result["draft"] == "hi"
     assert place[0].rstrip("=") in ran.err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [("-p", ""), ("-p=",), ("", "--json"), ("send", "", "hi"), ("send", "ses_1", ""), ("-qp", " ")],
+)
+def test_an_empty_variable_sends_no_message_of_standard_input_alone_and_none_into_the_last_session(
+    argv: tuple[str, ...], tmp_path: Path
+) -> None:
+    with service() as (player, url):
+        run("-p", "first", home=tmp_path, base_url=url, key=KEY)
+        player.requests.clear()
+        ran = run(*argv, home=tmp_path, base_url=url, key=KEY, stdin="from a pipe")
+    assert (ran.code, player.requests) == (2, [])
+    assert "is empty. Nothing was sent." in ran.err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [("costs", "--shared-limit="), ("doctor", "--repair", ""), ("workers", "edit", "w", "--title", "")],
+)
+def test_an_empty_value_is_not_the_same_as_none(argv: tuple[str, ...]) -> None:
+    with pytest.raises(UsageExit) as refused:
+        parse([*argv])
+    assert "is empty" in refused.value.message
 
 
 @pytest.mark.parametrize("place", [("-w", "."), ("-w", ".."), ("-w", "\udcff"), ("--task", "..")])

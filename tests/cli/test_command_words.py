@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -86,6 +87,8 @@ def test_an_ordinary_prompt_is_not_a_command(prompt: str) -> None:
 def test_every_command_of_the_shell_and_of_the_app_is_recognized() -> None:
     slash = {name for command in COMMANDS for name in (command.name, *command.aliases)}
     assert slash | SUBCOMMANDS.keys() <= COMMAND_WORDS
+    advised = {name for word in COMMAND_WORDS for name in re.findall(r"/(\w+)", suggestion([word]) or "")}
+    assert advised <= slash
     assert all(nearest(name) == name for name in SUBCOMMANDS)
 
 

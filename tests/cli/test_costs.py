@@ -108,7 +108,7 @@ def test_an_empty_history_is_valid_json_and_csv(home: Path, by: GroupBy) -> None
         (("--until", "0d"), "2026-11-25"),
         (("--since", "today", "--until", "2020-01-01"), "The period is empty"),
         (("--worker", "wrk_none"), "costs --by worker"),
-        (("--session", ""), "costs --by session"),
+        (("--session", ""), "the value of --session is empty"),
         (("--by", "color"), "--help"),
         (("--budget", "enormous"), "--help"),
         (("--json", "--csv"), "--help"),

@@ -129,7 +129,7 @@ def test_a_file_that_cannot_be_written_is_a_local_error(
     [
         ("ses_none", "No session or worker id starts with ses_none."),
         ("ses_", "2 sessions start with"),
-        ("", "The id is empty."),
+        ("", "the value of ID is empty"),
     ],
 )
 def test_an_id_that_is_not_one_session_is_refused(home: Path, name: str, words: str) -> None:

@@ -102,7 +102,7 @@ def test_rules_that_cannot_be_read_are_reported_and_block_nothing(home: Path) ->
     [
         (("tag", "ses_a", "=cmd"), "“=cmd” cannot name a tag or project."),
         (("tag", "ses_a", "a,b"), "“a,b” cannot name a tag or project."),
-        (("tag", "ses_a", ""), "A tag or project needs a name."),
+        (("tag", "ses_a", ""), "the value of TAG is empty"),
         (("tag", "ses_", "x"), "2 sessions start with ses_."),
         (("tag", "ses_x", "x", "--worker"), "No session or worker id starts with ses_x."),
         (("search", "tag:"), "The filter tag has no value."),
