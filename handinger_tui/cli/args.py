@@ -137,7 +137,9 @@ class Parser(argparse.ArgumentParser):
 
         # Without the dashes, which are the same in all.
         names = [name[2:] for one in walk(self) for name in one.option_strings if name.startswith("--")]
-        return did_you_mean(typed.partition("=")[0].strip("-"), names, form="--{}")
+        name = typed.partition("=")[0].strip("-")
+        # Another action has it.
+        return f"Omit --{name}." if name in names else did_you_mean(name, names, form="--{}")
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         """Refuse an empty value, as from a variable that is not set, and convert the others.

@@ -16,6 +16,7 @@ from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural, size, utc_text
+from handinger_tui.core.safety import Secret
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.settings import DEFAULT_BASE, Settings
@@ -24,6 +25,8 @@ PACKAGES: Final = ("textual", "rich", "httpx", "httpx-sse", "msgspec", "pydantic
 TERMINAL: Final = ("TERM", "COLORTERM", "TERM_PROGRAM", "NO_COLOR", "LANG", "LC_ALL")
 _SESSIONS: Final = 5
 _TURNS: Final = 10
+_NAMED: Final = {"base_url", "key", "generation", "local", "key_source"}
+"""Settings that have words of their own."""
 
 
 def report_text(args: argparse.Namespace) -> str:
@@ -58,8 +61,14 @@ def _settings(args: argparse.Namespace) -> Iterator[str]:
         # The text may quote a value.
         yield f"settings: refused ({type(problem).__name__}); see handinger-tui doctor"
         return
+    named = {name: getattr(settings, name) for name in Settings.__struct_fields__ if name not in _NAMED}
     usual = Settings(settings.base_url, settings.key)
-    changed = [name for name in Settings.__struct_fields__ if getattr(settings, name) != getattr(usual, name)]
+    # Each secret is equal to itself only.
+    changed = [
+        name
+        for name, value in named.items()
+        if (bool(value) if isinstance(value, Secret) else value != getattr(usual, name))
+    ]
     is_usual = settings.base_url in DEFAULT_BASE.values()
     yield f"service: {'the local worker' if settings.local else 'Handinger' if is_usual else 'another host'}"
     yield f"generation: {settings.generation}; key: {settings.key_source or 'none'}"

@@ -439,11 +439,10 @@ class Headless:
             say("Queued: the program that watches this session sends it when the running message has ended.")
         if self._signal is not None:
             return self._signal
-        if self._is_handed_over:
-            return Exit.OK
-        if self._args.detach and turn.status in (TurnStatus.RUNNING, TurnStatus.COMPLETED):
-            return Exit.OK
-        return Exit.LOCAL_IO if self._is_stdout_closed else exit_of(turn)
+        runs_on = self._args.detach and turn.status is TurnStatus.RUNNING
+        code = Exit.OK if self._is_handed_over or runs_on else exit_of(turn)
+        # What became of the message matters more than an output that nobody got.
+        return code or (Exit.LOCAL_IO if self._is_stdout_closed else Exit.OK)
 
     def _save_answer(self, turn: Turn, code: int) -> int:
         target = self._output

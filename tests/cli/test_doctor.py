@@ -186,7 +186,7 @@ def test_a_report_has_the_facts_and_nothing_that_is_yours(tmp_path: Path) -> Non
     assert f"handinger-tui {__version__}\nPython " in report
     assert "variables: HANDINGER_API_KEY, HANDINGER_BASE_URL" in report
     assert "service: another host" in report
-    assert "settings that are not the default: theme" in report
+    assert "settings that are not the default: theme, limits, tag_rules\n" in report
     assert report.count(" · workers · headless · ") == 2
     assert " · failed · " in report
     yours = (key, key[-4:], "merger", "secret-client", "intranet", "private-folder", str(Path.home()))

@@ -18,6 +18,7 @@ import pytest
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.run_output import only_prints
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.local.server import LocalServer
 from tests.cli.program import PLAIN, environ, service, start
 from tests.e2e.runner import run
 from tests.ledger.samples import answered, opened, play, session, turn_request
@@ -181,13 +182,13 @@ def test_too_few_threads_are_reported_and_cost_no_answer(argv: tuple[str, ...], 
 
 
 def test_an_invalid_port_is_a_usage_error(tmp_path: Path) -> None:
-    for port in ("99999", "-1", "x", "1.5", "9" * 5000, ""):
+    for port in ("99999", "-1", "x", "1.5", "9" * 5000):
         ran = run("local", "--port", port, home=tmp_path)
         assert ran.code == 2
         assert "the port must be a number from 0 to 65535" in ran.err
 
 
-@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", ""])
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf"])
 def test_an_invalid_timeout_is_explained(tmp_path: Path, text: str) -> None:
     ran = run("-p", "hi", f"--timeout={text}", home=tmp_path)
     assert (ran.code, ran.out) == (2, "")
@@ -328,6 +329,28 @@ def start_and_end(home: Path, *words: str) -> tuple[int, str, str]:
     process = start(environ(home, PYTHONDONTWRITEBYTECODE="1"), *words, limit=nothing_fits)
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("-p", "echo hi", "--detach", "--json"), 10),
+        (("-p", "echo hi", "--output-format", "stream-json"), 10),
+        # The exit code of what became of the message says whether it may be sent again.
+        (("-p", "fail", "--json"), 1),
+        (("-p", "echo hi", "-w", "nobody", "--json"), 3),
+    ],
+)
+def test_an_output_that_was_lost_is_no_success_and_hides_no_failure(
+    words: tuple[str, ...], expected: int, tmp_path: Path
+) -> None:
+    with LocalServer.start(pace=0) as server, Path("/dev/full").open("wb") as full:
+        env = environ(tmp_path, server.base_url, HANDINGER_API_KEY=server.api_key)
+        command = start(env, *words, stdout=full.fileno())
+        _, err = command.communicate(timeout=60)
+    assert command.returncode == expected, err
+    assert "Cannot write the output" in err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")

@@ -247,3 +247,7 @@ def test_a_misspelled_option_or_choice_gets_a_suggestion(
     argv: tuple[str, ...], suggestion: str, tmp_path: Path
 ) -> None:
     assert f"Did you mean {suggestion}?" in refused(tmp_path, *argv).err.splitlines()
+
+
+def test_an_option_of_another_action_is_not_suggested_to_who_typed_it(tmp_path: Path) -> None:
+    assert "Omit --json." in refused(tmp_path, "config", "init", "--json").err.splitlines()

@@ -89,7 +89,7 @@ def test_the_workers_generation_has_no_webhooks(server: LocalServer, tmp_path: P
     assert "tasks generation" in ran.err
 
 
-@pytest.mark.parametrize("page", ["x", "0", "-1", "1.5", "9" * 5000, ""])
+@pytest.mark.parametrize("page", ["x", "0", "-1", "1.5", "9" * 5000])
 def test_an_invalid_page_is_a_usage_error(page: str, tmp_path: Path) -> None:
     ran = run("webhook", "deliveries", "wrk_1", "--page", page, home=tmp_path)
     assert (ran.code, "the page must be a number from 1" in ran.err) == (2, True)
