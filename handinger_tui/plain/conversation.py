@@ -576,7 +576,8 @@ class Conversation:
         turns = shown_turns(session, queue).turns
         self._hint = ""
         title = f"“{clean_line(session.title, 60)}”" if session.title else "untitled"
-        words = f"{title}, {plural(len(turns), 'turn')}. /read reads the last answer."
+        count = sum(not turn.unsent for turn in turns)
+        words = f"{title}, {plural(count, 'turn')}. /read reads the last answer."
         self._out.tell("session", words if turns else "new. Your first message starts a worker.")
         for number, turn in enumerate(turns, 1):
             if turn.live:

@@ -104,7 +104,7 @@ _TABLE: Final = (
         actions=("bash", "zsh", "fish", "powershell"),
         only_lists=True,
     ),
-    Subcommand("spec", "", "commands, options and exit codes as JSON", only_lists=True, module="man"),
+    Subcommand("spec", "", "commands, options and exit codes, also as JSON", only_lists=True, module="man"),
     Subcommand("man", "", "the manual page", only_lists=True),
     Subcommand("help", "COMMAND", "the same as COMMAND --help", only_lists=True, module="man"),
 )

@@ -81,6 +81,7 @@ def farewell(controller: SessionController, *, ids: bool = True) -> list[str]:
         lines.append(f"Today:                {day.cost(priced)}{simulated}")
     if _has_queues_on_disk(controller):
         lines += _queued_lines(controller, ids=ids)
+        lines += _stopped_lines(controller, ids=ids)
     lines += [
         f"Not deleted yet:      {one_word(session_id)}, its worker is still running"
         for session_id in sorted(controller.to_delete)
@@ -116,6 +117,26 @@ def _queued_lines(controller: SessionController, *, ids: bool) -> list[str]:
     ]
     return [
         f"Not sent yet:         {plural(count, 'queued message')}, kept for "
+        f"{_resume_command(controller, session, ids=ids)}"
+        for session, count in counts[:MAX_LISTED]
+        if count
+    ]
+
+
+def _stopped_lines(controller: SessionController, *, ids: bool) -> list[str]:
+    """The messages that the end of the program stopped before they could leave."""
+    counts = [
+        (
+            session,
+            sum(
+                turn.turn_id in controller.unended and turn.status is TurnStatus.NOT_SENT
+                for turn in session.turns
+            ),
+        )
+        for session in controller.opened_sessions
+    ]
+    return [
+        f"Not sent:             {plural(count, 'message')}, kept for /retry in "
         f"{_resume_command(controller, session, ids=ids)}"
         for session, count in counts[:MAX_LISTED]
         if count

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import pytest
@@ -12,10 +14,10 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import Locked
 from handinger_tui.core.money.session_cost import cost_of_session
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
-from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.sessions import farewell as leaving
-from tests.engine.fakes import FakeApi, Script, says, worker
+from tests.engine.fakes import FakeApi, FakeReply, Script, says, worker
 from tests.ui.fakes import LOCAL, NOW_MS, PRICED, Desktop, FakeLedger, answers, charge, launch
 from tests.ui.panels.stage import reading, session, turn
 from tests.ui.screens.test_running_turns import BUSY, Past
@@ -207,3 +209,27 @@ async def test_a_word_that_quits_has_a_hint_even_during_a_turn() -> None:
         desktop.work.prompt.put("exit the building")
         await desktop.until(pilot, lambda: "Enter to quit" not in desktop.text())
         gate.set()
+
+
+class NoConnection(FakeApi):
+    """A service to which no connection opens."""
+
+    @asynccontextmanager
+    async def start_turn(
+        self, request: TurnRequest, departed: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[FakeReply]:
+        await asyncio.Event().wait()
+        yield FakeReply([])
+
+
+async def test_a_message_that_the_end_of_the_program_stopped_is_named() -> None:
+    desktop = Desktop(api=NoConnection())
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.until(pilot, lambda: bool(desktop.session.turns))
+        await leaving.read_day(desktop.work.controller)
+        desktop.work.controller.shown.stop()
+        await desktop.work.controller.shown.settled()
+        assert desktop.session.turns[-1].status is TurnStatus.NOT_SENT
+        named = f"kept for /retry in handinger-tui --resume {desktop.session.session_id}"
+        assert f"Not sent:             1 message, {named}" in desktop.app.farewell
