@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Final
 
@@ -48,7 +47,7 @@ from handinger_tui.core.money.attribution import AmountBasis, TurnMoney
 from handinger_tui.core.money.basis_text import basis_words
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.receipts import ENOUGH_EARLIER, ReceiptFacts, Times, change_text, facts_of
-from handinger_tui.core.safety import clean_json, clean_line
+from handinger_tui.core.safety import clean_json, clean_line, markdown_text
 from handinger_tui.core.stream import Snapshot
 from handinger_tui.core.turns.session import Session, ids_of, title_from
 from handinger_tui.core.turns.turn import NO_DAY, Trigger, Turn, TurnStatus
@@ -343,23 +342,16 @@ def receipt_page(
 
 
 # -- Markdown --------------------------------------------------------------------------
-_MARKS: Final = re.compile(r"([\\`*\[\]<>|~]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|&(?=#?\w+;))")
-
-
 def receipt_markdown(receipt: Receipt) -> str:
     """The receipt as Markdown lists; values are escaped, so that they contain no links, tags or emphasis."""
-    lines = [f"# Receipt: {_plain(receipt.title)}", ""]
+    lines = [f"# Receipt: {markdown_text(receipt.title)}", ""]
     for section in receipt.sections:
         lines += [f"## {section.title}", ""]
         for row in section.rows:
-            note = f" ({_plain(row.note)})" if row.note else ""
-            lines.append(f"- **{row.label}:** {_plain(row.value)}{note}")
+            note = f" ({markdown_text(row.note)})" if row.note else ""
+            lines.append(f"- **{row.label}:** {markdown_text(row.value)}{note}")
         lines.append("")
     return "\n".join(lines)
-
-
-def _plain(text: str) -> str:
-    return _MARKS.sub(r"\\\1", text)
 
 
 # -- JSON ------------------------------------------------------------------------------

@@ -549,6 +549,21 @@ def html_page(title: str, style: str, main: str, policy: str) -> str:
 """
 
 
+# -- Markdown ---------------------------------------------------------------------
+_MARKUP: Final = re.compile(r"[\\`*_\[\]<>&|~#!(){}$@^]|:(?=//)|(?<=\bwww)\.", re.IGNORECASE)
+_OPENING: Final = re.compile(r"^([-+=]|\d{1,9}(?=[.)]))")
+
+
+def markdown_text(text: str) -> str:
+    """One line of text, escaped so that Markdown shows exactly this text."""
+    escaped = _MARKUP.sub(r"\\\g<0>", text)
+    opening = _OPENING.match(escaped)
+    if opening is None:
+        return escaped
+    at = 0 if opening[1] in "-+=" else opening.end()
+    return f"{escaped[:at]}\\{escaped[at:]}"
+
+
 # -- CSV --------------------------------------------------------------------------
 # Tables as CSV (RFC 4180): lines end in CR LF, and no text becomes a formula in a spreadsheet.
 CSV_END: Final = "\r\n"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
 from handinger_tui.core.export.result import result_object
@@ -304,6 +305,14 @@ def test_remote_text_is_cleaned() -> None:
     assert not [
         one for one in numbers_in(written) if isinstance(one, str) and re.search("[\x1b\x07\u202e]", one)
     ]
+
+
+@pytest.mark.parametrize("link", ["www.evil.example", "https://evil.example/x", "me@evil.example", "![i](x)"])
+def test_remote_text_makes_no_link_in_markdown(link: str) -> None:
+    own = replace(FULL, request=replace(FULL.request, prompt=link), parts=(SourcePart("s", None, link),))
+    tokens = MarkdownIt("gfm-like").parse(receipt_markdown(alone(own)))
+    inner = {child.type for token in tokens for child in token.children or ()}
+    assert inner <= {"text", "text_special", "strong_open", "strong_close"}
 
 
 amounts = st.none() | st.decimals(min_value=0, max_value=10**40, places=17)

@@ -29,7 +29,7 @@ from handinger_tui.core.export.session_file import SCHEMA, without_costs
 from handinger_tui.core.export.session_html import session_html
 from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, dump
-from handinger_tui.core.safety import clean_json, clean_line
+from handinger_tui.core.safety import clean_json, clean_line, markdown_text
 from handinger_tui.core.stream import Frame
 from handinger_tui.core.turns.session import LOCAL, Session, about, ids_of
 from handinger_tui.core.turns.session import About as AboutTarget
@@ -338,20 +338,6 @@ def _item(one: Citable) -> JsonObject:
     if one.accessed is not None:
         item["accessed"] = {"date-parts": [[int(piece) for piece in one.accessed.split("-")]]}
     return item
-
-
-_MARKUP: Final = re.compile(r"[\\`*_\[\]<>&|~#!(){}$@^]|:(?=//)|(?<=\bwww)\.", re.IGNORECASE)
-_OPENING: Final = re.compile(r"^([-+=]|\d{1,9}(?=[.)]))")
-
-
-def markdown_text(text: str) -> str:
-    """One line of text, escaped so that Markdown shows exactly this text."""
-    escaped = _MARKUP.sub(r"\\\g<0>", text)
-    opening = _OPENING.match(escaped)
-    if opening is None:
-        return escaped
-    at = 0 if opening[1] in "-+=" else opening.end()
-    return f"{escaped[:at]}\\{escaped[at:]}"
 
 
 def markdown_list(sources: Iterable[Source], days: Days) -> str:
