@@ -110,7 +110,7 @@ FIGURES: Final = (
 )
 """All figures, in the order in which readings are stored: a new one comes last, with the next bit.
 
-It needs a member in `Usage` or `Costs`, and a migration that adds its column; the rest follows from here."""
+CONTRIBUTING.md names what else it needs; the rest follows from here."""
 FIGURE: Final = {figure.name: figure for figure in FIGURES}
 SHOWN: Final = tuple(sorted(FIGURES, key=lambda figure: [*Measure].index(figure.measure)))
 """All figures in the order in which screens show them."""

@@ -860,6 +860,8 @@ THIRTIETH: Final = (
 )
 
 
+# A migration that extends the trigger that adds up drops it, and makes it anew:
+# `_extended(TWENTY_SECOND[-1].replace("told", "reported"), …)`, the last one with the column as renamed since.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
     *(THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH, SEVENTEENTH, EIGHTEENTH, NINETEENTH),

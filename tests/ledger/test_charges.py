@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.jsontext import parse
+from handinger_tui.core.figures import CATEGORIES, FIGURES
+from handinger_tui.core.jsontext import as_object, dump, parse
 from handinger_tui.core.money.attribution import AmountBasis
 from handinger_tui.core.money.spending import SUMS, ChargeFilter, GroupBy, SpendingSums
-from handinger_tui.core.stream import Marker
+from handinger_tui.core.stream import Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import StartPolicy, TurnStatus
@@ -54,6 +55,27 @@ async def test_a_completed_turn_has_one_exact_charge(tmp_path: Path) -> None:
     )
     assert '"cost_usd":"0.012345678901234567"' in snapshot
     assert kind == "integer"
+
+
+async def test_every_figure_of_a_turn_comes_back_and_so_does_its_correction(tmp_path: Path) -> None:
+    def ended(first: int) -> Session:
+        usage = {figure.wire: number for number, figure in enumerate(FIGURES, first)}
+        costs = {figure.wire: usage.pop(figure.wire) for figure in CATEGORIES}
+        frames = [
+            one._replace(data=dump(as_object(parse(one.data)) | {"usage": usage, "costs": costs}))
+            if one.framing is Framing.JSON
+            else one
+            for one in answered()
+        ]
+        return put_turn(session(), fold(turn_request(), frames))
+
+    async with opened(tmp_path / "h.db") as ledger:
+        await ledger.open_turn(session(), turn_request(), start=StartPolicy.UNMEASURED)
+        for first in (100, 300):
+            await ledger.close_turn(ended(first), "turn_1")
+            (charge,) = await ledger.charges.turn_charges()
+            came_back = [figure.read(charge.usage, charge.costs) for figure in FIGURES]
+            assert came_back == [*range(first, first + len(FIGURES))]
 
 
 async def test_closing_again_with_nothing_new_adds_nothing(tmp_path: Path) -> None:
