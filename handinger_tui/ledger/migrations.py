@@ -861,7 +861,7 @@ THIRTIETH: Final = (
 
 
 # A migration that extends the trigger that adds up drops it, and makes it anew:
-# `_extended(TWENTY_SECOND[-1].replace("told", "reported"), …)`, the last one with the column as renamed since.
+# `_extended(TWENTY_SECOND[-1].replace("told", "reported"), …)`, the last one with its column as renamed.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
     *(THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH, SEVENTEENTH, EIGHTEENTH, NINETEENTH),
