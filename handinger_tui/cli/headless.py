@@ -554,7 +554,7 @@ def run_turn(args: argparse.Namespace) -> int:
         if args.dry_run:
             return dry_run.run(args, settings, prompt, attachments)
         if settings.local:
-            note(args, "This is the local demo worker, not a Handinger worker.")
+            note(args, "This is the local worker, not a Handinger worker.")
         headless = Headless(args, settings)
         return signals.run(lambda: headless.turn(prompt, attachments))
 

@@ -37,7 +37,7 @@ def run_plain(args: argparse.Namespace, settings: Settings, why: str) -> int:
     out = Output(sys.stdout)
     out.tell("plain mode", f"on, by {why}. /help lists the commands, /quit ends.")
     if settings.local:
-        out.tell("local worker", "this is the demo worker on your computer. Its money is simulated.")
+        out.tell("local worker", "this one is built in and on your computer. Its money is simulated.")
     try:
         code = asyncio.run(_run(args, settings, out))
     finally:

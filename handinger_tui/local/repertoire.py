@@ -132,10 +132,10 @@ NOT_UNDERSTOOD = "I did not understand that."
 
 
 OPENING = """\
-# A local demo worker
+# The local worker
 
-I am a **demo worker built into handinger-tui**. I am not an AI: I follow fixed rules, compute what I can \
-and invent nothing. I answer where no API key is set, with `--local`, and at the address that \
+I am the **local worker, built into handinger-tui**. I am not an AI: I follow fixed rules, compute what I \
+can and invent nothing. I answer where no API key is set, with `--local`, and at the address that \
 `handinger-tui local` prints. Everything goes over real HTTP to a small server on this computer, so what you \
 see is how handinger-tui really works."""
 
@@ -194,7 +194,7 @@ async def _answer_shortly(context: TurnContext) -> None:
     opening = "Hello!" if first_word(context.text) in GREETINGS else NOT_UNDERSTOOD
     examples = " · ".join(f"`{rule.example}`" for rule in context.config.rules if rule.example)
     await context.say(
-        f"{opening} I am a local demo worker that follows a few rules. Try one of these:\n\n{examples}"
+        f"{opening} I am the local worker and follow a few rules. Try one of these:\n\n{examples}"
     )
 
 

@@ -64,6 +64,11 @@ class ColumnFacts(Struct, frozen=True):
     most_frequent: str
 
 
+def _counted(count: int, noun: str) -> str:
+    """A count with its noun: "1 row", "1,200 rows"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def columns_of(text: str) -> tuple[list[ColumnFacts], list[tuple[str, Decimal]]]:
     """Return the columns of delimited text whose first row is the header, and bars for a chart.
 
@@ -99,7 +104,8 @@ async def _summarize_table(context: TurnContext, file: StoredFile, text: str) ->
         return
     columns, bars = measured
     context.show("columns", file.path, [structs.asdict(column) for column in columns])
-    size = f"{columns[0].count + columns[0].missing if columns else 0:,} rows, {len(columns)} columns."
+    records = columns[0].count + columns[0].missing if columns else 0
+    size = f"{_counted(records, 'row')}, {_counted(len(columns), 'column')}."
     header = ["column", *(head.replace("_", " ") for head in ColumnFacts.__struct_fields__[1:])]
     rows = [structs.astuple(column) for column in columns]
     listed = table(header, rows, numeric=(1, 2))

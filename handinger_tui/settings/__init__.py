@@ -229,7 +229,7 @@ def require_key(settings: Settings, flags: Flags) -> None:
     if settings.local and not flags.local:
         raise SettingsError(
             "No API key is set. Nothing was sent.",
-            f"{SET_A_KEY}. To try the local demo worker, add --local.",
+            f"{SET_A_KEY}. To try the local worker, add --local.",
         )
 
 

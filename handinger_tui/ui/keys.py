@@ -363,7 +363,7 @@ KEYS: Final = (
         Key("files.preview", "enter", "request('preview')", "Preview", "Preview the file", 1),
         Key("files.save", "s", "request('save')", "Save", "Save the file", 2),
         Key("files.save_into", "S", "request('save_into')", "Save to…", "Save to another folder"),
-        Key("files.save_all", "a", "save_all", "Save all new", "Save the files of the last turn", 3),
+        Key("files.save_all", "a", "save_all", "Save new", "Save the new files, those of the last turn", 3),
         Key("files.open", "o", "request('open')", "Open", "Save and open in its default app", 4),
         Key("files.copy", "y", "request('copy')", "Copy path", "Copy the path or address", 5),
     ),

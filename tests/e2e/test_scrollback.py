@@ -10,7 +10,7 @@ from tests.e2e.terminal import Terminal, terminal
 
 pytestmark = pytest.mark.terminal
 
-ANSWER = "I am a local demo worker"
+ANSWER = "I am the local worker"
 
 
 def answered(window: Terminal, home: Path, *argv: str, **environ: str) -> None:

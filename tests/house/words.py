@@ -28,6 +28,7 @@ BANNED = (
     r"whoever",
     r"meanwhile",
     r"mend",
+    r"demo workers?",
     r"dearest",
     r"anew",
     r"the (?:message|file|data|turn|one|match) before",

@@ -33,4 +33,4 @@ def test_short_inputs_get_a_short_answer_with_things_to_try(run_turn: Run, text:
 
 def test_the_tour_is_given_on_request(run_turn: Run) -> None:
     for text in ("tour", "help", "Show me around"):
-        assert "demo worker built into" in run_turn(text)[0]["output_text"]
+        assert "local worker, built into" in run_turn(text)[0]["output_text"]

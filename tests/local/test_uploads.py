@@ -123,11 +123,17 @@ def test_the_columns_of_a_table_are_measured(client: httpx.Client, upload_turn: 
     city, units, _ = csv.DictReader(io.StringIO(files["summary.csv"].text))
     assert (city["column"], city["most frequent"]) == ("city", "Oslo (2), Turku (1)")
     assert (units["count"], units["missing"]) == ("2", "1")
+    assert "3 rows, 3 columns." in worker["output_text"]
     assert "| city | 3 | 0 |" in worker["output_text"]
     data = next(event for event in events[:-1] if event["type"] == "data-columns")
     assert (data["id"], data["data"][1]["count"]) == ("sales.csv", 2)
     drawn = next(event["output"] for event in events[:-1] if "bars" in event.get("output", ()))
     assert drawn["bars"] == [["Oslo", 2], ["Turku", 1]]
+
+
+def test_a_table_of_one_row_has_one_row(upload_turn: Run) -> None:
+    worker, _ = upload_turn("summarize", [("files", ("one.csv", b"city\nOslo\n"))])
+    assert "1 row, 1 column." in worker["output_text"]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", 'a\n"' + "x" * 200_000 + '"', "a;b\nnan;inf\n1e999;2\n\n3"])

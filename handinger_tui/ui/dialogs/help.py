@@ -27,7 +27,7 @@ MONEY = (
 )
 ACCOUNT = (
     "Make an API key at handinger.com, then run handinger-tui login, or set HANDINGER_API_KEY. "
-    "Without a key, the badge says LOCAL: a demo worker on this computer answers, and nothing costs money."
+    "Without a key, the badge says LOCAL: the local worker on this computer answers; it costs nothing."
 )
 
 WIDE: Final = 64

@@ -255,7 +255,7 @@ class HeaderLine(Widget):
         if self._local if account is None else account.local:
             local = Content.styled(" LOCAL ", "bold $background on $accent")
             if account is not None and not narrow:
-                yield Content.assemble(("demo worker ", "$text-muted"), local)
+                yield Content.assemble(("local worker ", "$text-muted"), local)
             yield local
         elif account is not None:
             tail = f" …{account.key_tail}" if account.key_tail else ""

@@ -230,7 +230,11 @@ class Welcome(Static):
             return [Content.styled("Connecting… you can start typing.", "$text-muted")]
         if account.local:
             is_narrow = self.content_size.width < NARROW
-            who = "A demo worker answers, free." if is_narrow else "A demo worker answers; it costs nothing."
+            who = (
+                "The local worker answers, free."
+                if is_narrow
+                else "The local worker answers; it costs nothing."
+            )
             where = "Key from handinger.com, then " if is_narrow else "Make a key at handinger.com, then run "
             return [
                 Content.assemble((" LOCAL ", "bold $background on $accent"), (f" {who}", "$foreground")),

@@ -348,7 +348,7 @@ async def test_an_unknown_or_ambiguous_prefix_is_reported() -> None:
 async def test_the_local_worker_begins_fresh_since_it_has_forgotten_its_workers() -> None:
     desktop = await stored(Opening.LAST_OR_FRESH, badge=LOCAL)
     async with desktop.running() as pilot:
-        await desktop.shows(pilot, "Three things to try", "A demo worker answers")
+        await desktop.shows(pilot, "Three things to try", "The local worker answers")
 
 
 async def test_enter_in_the_list_opens_the_session() -> None:
