@@ -331,6 +331,12 @@ class Gauge(Struct, frozen=True):
         return f"{self._free.about(self.limit.unit) if self.free else 'none'} left"
 
     @property
+    def bare_left_text(self) -> str:
+        """Shorter still, without the unit: "about 180 left"."""
+        is_left = self.reported and self.free
+        return f"{self._free.about(self.limit.unit, bare_text)} left" if is_left else self.left_text
+
+    @property
     def _free(self) -> Total:
         return Total(self.free, doubtful=self.approximate or self.spent.doubtful)
 

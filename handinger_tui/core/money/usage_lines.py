@@ -25,7 +25,7 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, PARTS, Look, percent_level, sparkline, stacked_bar
 from handinger_tui.core.columns import aligned, text_of
 from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure
-from handinger_tui.core.formatting import day_text, duration, moment_at, plural
+from handinger_tui.core.formatting import UNKNOWN, day_text, duration, moment_at, plural
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.basis_text import basis_words
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
@@ -58,7 +58,7 @@ def brief_lines(view: UsageView, width: int, gauges: Sequence[Gauge] = ()) -> li
     limit = _nearest_limit(gauges, view.kind, width)
     if view.status is None:
         return [*_wrap(EMPTY, width), *limit]
-    return [*_costs(view, width), *_split(view, width), *_credits(view), *_tokens(view, width), *limit]
+    return [*_costs(view, width), *_split(view, width), *_credits(view, width), *_tokens(view, width), *limit]
 
 
 def _unit(view: UsageView) -> Unit:
@@ -87,7 +87,9 @@ def _costs(view: UsageView, width: int) -> list[Line]:
         for (label, amount, style), text in zip(rows, aligned(texts), strict=True)
     ]
     price = price_words(at_price(session.value, view.session_usd)) if unit is Unit.CREDITS else ""
-    lines += [_row("", f"{price} at your price")] if price else []
+    if price:
+        longer = f"{price} at your price"
+        lines.append(_row("", longer if LABEL + len(longer) <= width else price))
     gaps = session.gap_words
     if gaps and len(text_of(lines[-1])) + len(gaps) < width:
         lines[-1] = (*lines[-1], (f" {gaps}", Look.MARK))
@@ -120,12 +122,14 @@ def _split(view: UsageView, width: int) -> list[Line]:
     return lines
 
 
-def _credits(view: UsageView) -> list[Line]:
+def _credits(view: UsageView, width: int) -> list[Line]:
     own, session = view.own.money.total(Unit.CREDITS), view.session(Unit.CREDITS)
     if _unit(view) is Unit.CREDITS or own.value is None:
         return []
-    of_session = f" · session {bare_text(session.value, Unit.CREDITS)}" if len(view.turns) > 1 else ""
-    return [_row("Credits", own.about(Unit.CREDITS, bare_text) + of_session)]
+    text = own.about(Unit.CREDITS, bare_text)
+    longer = f"{text} · session {session.about(Unit.CREDITS, bare_text)}"
+    has_room = len(view.turns) > 1 and LABEL + len(longer) <= width
+    return [_row("Credits", longer if has_room else text)]
 
 
 def _tokens(view: UsageView, width: int) -> list[Line]:
@@ -147,11 +151,11 @@ def _nearest_limit(gauges: Sequence[Gauge], kind: str, width: int) -> list[Line]
     if gauge is None:
         return []
     name = f"{_limit_name(gauge, kind)} ".capitalize()
-    left, short = gauge.free_text, gauge.left_text
+    left = gauge.free_text
+    choices = [left, left.partition(", ")[0], gauge.left_text, gauge.bare_left_text]
     if gauge.spent.value is None:
-        left = short = gauge.used_text
-    choices = (left, left.partition(", ")[0])
-    text = next((one for one in choices if len(name) + len(one) <= width), short)
+        choices = [gauge.used_text, UNKNOWN]
+    text = next((one for one in choices if len(name) + len(one) <= width), choices[-1])
     style = Look.PLAIN if gauge.state is GaugeState.BELOW else _STATES[gauge.state]
     return [_row(name, text, style)]
 
@@ -279,13 +283,15 @@ def _history(view: UsageView, width: int) -> list[Line]:
     return [caption, ((sparkline(amounts, width), Look.ACCENT),)]
 
 
-def _limit_lines(gauge: Gauge, width: int, kind: str) -> tuple[Line, Line]:
-    """A limit with its bar."""
+def _limit_lines(gauge: Gauge, width: int, kind: str) -> list[Line]:
+    """A limit with its bar. Its amounts are wrapped, never cut."""
     style = _STATES[gauge.state]
     words = " ".join(word for word in (gauge.percent_text, gauge.state.word) if word)
     bar = percent_level(gauge.percent, max(4, width - len(words) - 2))
     scope = kind if gauge.limit.scope is Scope.WORKER else gauge.limit.scope
-    return _row(scope.capitalize(), gauge.used_text), ((f"{bar} {words}", style),)
+    texts = textwrap.wrap(gauge.used_text, max(width - LABEL, LABEL))
+    labels = (scope.capitalize(), *[""] * (len(texts) - 1))
+    return [*map(_row, labels, texts), ((f"{bar} {words}", style),)]
 
 
 def _notes(view: UsageView, width: int) -> list[Line]:

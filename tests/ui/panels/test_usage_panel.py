@@ -175,6 +175,37 @@ def test_the_rows_at_rest_are_few_and_no_line_is_too_wide(width: int) -> None:
 
 
 # -- in full --------------------------------------------------------------------------
+@pytest.mark.parametrize("width", [33, 38, 46])
+def test_no_amount_of_the_panel_is_cut(width: int) -> None:
+    """A cut amount reads like another one, and "71.…" like one so far."""
+
+    def read(usd: str, credit: str) -> Snapshot:
+        return reading(usd, credit=credit)
+
+    turns = [turn(0, after=read("0.30", "30.12"))]
+    turns.append(turn(1, before=turns[0].snapshot, after=read("0.7132", "71.32")))
+    spent = Total(Decimal("1479.41"), 3, doubtful=True, open_turns=1)
+    month = Gauge(Limit(Scope.MONTH, Unit.CREDITS, Decimal(2000)), spent)
+    priced = replace(
+        session(CREDITS_ONLY, replace(CREDITS_ONLY, request=replace(CREDITS_ONLY.request, turn_id="turn_2"))),
+        generation="tasks",
+        prices=Prices((("", Decimal("11.1301")),)),
+    )
+    unread = Gauge(month.limit, Total(None, 2))
+    for shown in (session(*turns), priced):
+        for gauges in ((month,), (unread,)):
+            view = UsageView.of(shown)
+            for line in (*brief_lines(view, width, gauges), *full_lines(view, width, gauges)):
+                assert len(words_of(line)) <= width
+
+
+def test_the_credits_of_a_session_say_about_like_its_cost() -> None:
+    first = reading("0.3", credit="30")
+    sample = session(turn(0, after=first), turn(1, before=first, after=reading("0.5", credit="50")))
+    assert "Credits   about 20 · session about 50" in brief(sample, 40)
+    assert "Credits   about 20" in brief(sample, 33)
+
+
 def test_every_figure_that_is_known_has_a_row_and_no_other() -> None:
     lines = full(two_turns(), 44)
     for label in ("Cost", "Credits", "Model", "Tools", "Input", "Cache write", "Total", "Steps", "Duration"):
