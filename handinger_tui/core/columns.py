@@ -401,8 +401,13 @@ def _total(shown: Sequence[int], widths: Mapping[int, int], columns: Sequence[Co
 
 def text_lines(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[str]:
     """A list as plain text in `width` cells: the heads, unless all are empty, and the rows."""
-    layout = Layout.fit(ColumnMeasure.of(columns, rows), width)
-    lines = [text_of(layout.head())] if any(column.head for column in columns) else []
+    return laid_out(Layout.fit(ColumnMeasure.of(columns, rows), width), rows, width)
+
+
+def laid_out(layout: Layout, rows: Sequence[Row], width: int) -> list[str]:
+    """The same by a layout for these rows."""
+    heads = any(column.head for column in layout.measure.columns)
+    lines = [text_of(layout.head())] if heads else []
     for row in rows:
         lines += [clip(row.above, width)] if row.above else []
         lines += [text_of(layout.line(row)), *([clip(_INDENT + row.below, width)] if row.below else [])]

@@ -98,3 +98,19 @@ def test_shares_that_exceed_the_total_are_explained() -> None:
     over = Bucket("total", 1, 0, Total(Decimal("0.10")), model_usd=Total(Decimal("0.15")))
     assert share_lines(over, 80).splitlines()[-1] == "The split exceeds the total by $0.05."
     assert "exceeds" not in share_lines(bucket("total", "0.10"), 80)
+
+
+def test_a_sign_is_explained_only_where_its_column_has_room() -> None:
+    groups = [Bucket("low", 2, 0, Total(Decimal("0.5")), credits=Total(None, 2), tokens=Total(Decimal(9)))]
+    for width, has_room in ((100, True), (28, False)):
+        text = table(groups, sum_buckets(groups, "total"), GroupBy.BUDGET, width)
+        assert ("Credits" in text) is ("— unknown" in text) is has_room
+
+
+def test_where_only_credits_are_reported_their_gaps_are_the_unknown_ones() -> None:
+    groups = [
+        Bucket("low", 12, 0, Total(None, 12), credits=Total(Decimal("72.5"), 2), tokens=Total(None, 12))
+    ]
+    head, low, *_ = table(groups, sum_buckets(groups, "total"), GroupBy.BUDGET, 60).splitlines()
+    assert head.split()[:4] == ["Budget", "Turns", "Unknown", "Credits"]
+    assert low.split()[:4] == ["low", "12", "2", "72.5"]

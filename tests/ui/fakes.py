@@ -427,6 +427,7 @@ class Desktop:
     schedules: FakeSchedules = field(default_factory=FakeSchedules)
     webhooks: FakeWebhooks | None = None
     stored_workers: StoredWorkerCatalog | None = None
+    generation: str = "workers"
     paints: bool = False
     """Whether everything is painted at once, as in a terminal, also where no test looks."""
 
@@ -435,7 +436,7 @@ class Desktop:
             self.ledger.simulated = self.limits.simulated = True
         self.ledger.limits = self.limits
         self.clock = StillClock(NOW_MS / 1000)
-        home = ServiceContext(PLACE)
+        home = ServiceContext(PLACE, generation=self.generation)
         self.engine = Engine(
             self.api,
             self.log,

@@ -31,12 +31,13 @@ def spent_facts(overview: Report, by_session: Report) -> Iterator[Fact]:
         if GroupBy.WORKER not in (one.by, one.opens):
             name, *cells = one.row.cells
             yield name, _with_heads(OVERVIEW_COLUMNS, cells)
-    groups = by_session.groups or ()
+    groups, in_credits = by_session.groups or (), by_session.total.in_credits
+    columns, year = group_columns(GroupBy.SESSION, in_credits=in_credits), local_time(by_session.at_ms).year
     for bucket in groups[:MOST_LISTED]:
         title = clean_line(bucket.title, 60)
-        _, *cells = group_line(bucket, GroupBy.SESSION, local_time(by_session.at_ms).year).row.cells
+        _, *cells = group_line(bucket, GroupBy.SESSION, year, in_credits=in_credits).row.cells
         name = f"session “{title}”" if title else "a deleted session"
-        yield name, _with_heads(group_columns(GroupBy.SESSION), cells)
+        yield name, _with_heads(columns, cells)
     if len(groups) > MOST_LISTED:
         yield plural(len(groups) - MOST_LISTED, "more session"), []
     if overview.month is not None:

@@ -18,7 +18,7 @@ from handinger_tui.core.amounts import (
     excess_words,
     price_words,
 )
-from handinger_tui.core.columns import Align, Column, Row, text_lines
+from handinger_tui.core.columns import Align, Column, ColumnMeasure, Layout, Row, laid_out, text_lines
 from handinger_tui.core.decimals import decimal_text, json_amount
 from handinger_tui.core.documents import members
 from handinger_tui.core.formatting import percent_text
@@ -245,14 +245,15 @@ def _turns(report: Report, rows: ReportRows, width: int) -> Iterator[str]:
 
 def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) -> str:
     """Return one line per group and one for the total."""
-    rows = [plain_row(bucket, by) for bucket in groups]
+    in_credits = overall.in_credits
+    *rows, total = (plain_row(bucket, by, in_credits=in_credits) for bucket in (*groups, overall))
     # The bar of a total would leave no room for the others.
-    return _table(plain_columns(by), [*rows, replace(plain_row(overall, by), values={})], width)
+    return _table(plain_columns(by, in_credits=in_credits), [*rows, replace(total, values={})], width)
 
 
 def _table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> str:
-    lines = text_lines(used_columns(columns, rows), rows, width)
-    return "\n".join([*lines, *filter(None, [signs(columns, rows)])]) + "\n"
+    layout = Layout.fit(ColumnMeasure.of(used_columns(columns, rows), rows), width)
+    return "\n".join([*laid_out(layout, rows, width), *filter(None, [signs(layout, rows)])]) + "\n"
 
 
 # -- below the table

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total, Unit, amount_text, count_within, legend
-from handinger_tui.core.columns import NO_VALUE, Align, Column, Row, Tone
+from handinger_tui.core.columns import NO_VALUE, Align, Column, Layout, Row, Tone
 from handinger_tui.core.formatting import day_text, duration, local_time, number, plural, spaced
 from handinger_tui.core.money.limits import Gauge, Scope
 from handinger_tui.core.money.reconciliation import UNASSIGNED
@@ -94,15 +94,15 @@ class Line(Struct, frozen=True):
 
 
 # -- groups ------------------------------------------------------------------------------
-def group_columns(by: GroupBy) -> tuple[Column, ...]:
-    """The columns of groups."""
+def group_columns(by: GroupBy, kind: str = "worker", *, in_credits: bool = False) -> tuple[Column, ...]:
+    """The columns of groups. `kind`: see `Session`; `in_credits`: the cost is reported in credits alone."""
     last = () if by in TIME_GROUPS else (Column("Last", rank=6, style=Tone.FAINT),)
     return (
-        Column(str(by).capitalize(), least=14, ids=by is GroupBy.WORKER),
+        Column((kind if by is GroupBy.WORKER else str(by)).capitalize(), least=14, ids=by is GroupBy.WORKER),
         Column("Turns", Align.RIGHT),
         _COST,
         _UNKNOWN,
-        _CREDITS,
+        replace(_CREDITS, rank=0, style=Tone.STRONG) if in_credits else _CREDITS,
         Column("Tokens", Align.POINT, rank=5, style=Tone.FAINT),
         Column(INCOMPLETE, Align.RIGHT, rank=7, style=Tone.FAINT),
         *last,
@@ -110,29 +110,32 @@ def group_columns(by: GroupBy) -> tuple[Column, ...]:
     )
 
 
-def _bar_of(bucket: Bucket, cells: Sequence[str]) -> dict[int, Decimal]:
+def _bar_of(bucket: Bucket, cells: Sequence[str], *, in_credits: bool = False) -> dict[int, Decimal]:
     """The value of the bar in the last column."""
-    return {} if bucket.usd.value is None else {len(cells) - 1: bucket.usd.value}
+    value = bucket.credits.value if in_credits else bucket.usd.value
+    return {} if value is None else {len(cells) - 1: value}
 
 
-def group_line(bucket: Bucket, by: GroupBy, year: int) -> Line:
+def group_line(bucket: Bucket, by: GroupBy, year: int, *, in_credits: bool = False) -> Line:
     """The row of a group. Dates omit `year`, the present one."""
     name = unassigned_name(bucket) if bucket.rises else row_name(by, bucket.key, bucket.title, year)
     last = () if by in TIME_GROUPS else (day_of(bucket.last_ms, year),)
-    cells = (name, *_sums(bucket), *last, "")
-    row = Row(cells, values=_bar_of(bucket, cells))
+    cells = (name, *_sums(bucket, in_credits=in_credits), *last, "")
+    briefs = {0: _brief_unassigned(bucket)} if bucket.rises else {}
+    row = Row(cells, values=_bar_of(bucket, cells, in_credits=in_credits), briefs=briefs)
     session = bucket.key if by is GroupBy.SESSION and not bucket.rises else None
     # The key of the worker belongs to the row of its turns.
     key = name if bucket.rises else bucket.key
     return Line(row, key, name, by, session, bucket.rises)
 
 
-def _sums(bucket: Bucket) -> tuple[str, ...]:
+def _sums(bucket: Bucket, *, in_credits: bool) -> tuple[str, ...]:
     usd, credit, tokens = (bucket.total(member) for member in ("usd", "credits", "tokens"))
+    missing = (credit if in_credits else usd).unknown_turns
     return (
         f"{bucket.turns:,}" if bucket.turns else "",
-        usd.cell(),
-        f"{usd.unknown_turns:,}" if usd.unknown_turns else "",
+        "" if in_credits else usd.cell(),
+        f"{missing:,}" if missing else "",
         credit.cell(Unit.CREDITS),
         NO_VALUE if tokens.value is None else count_within(tokens.value, _LONGEST_COUNT),
         f"{bucket.incomplete:,}" if bucket.incomplete else "",
@@ -142,6 +145,11 @@ def _sums(bucket: Bucket) -> tuple[str, ...]:
 def unassigned_name(bucket: Bucket) -> str:
     """The name of a row of suspense."""
     return f"{UNASSIGNED} {clean_line(bucket.key, 40)}"
+
+
+def _brief_unassigned(bucket: Bucket) -> str:
+    """The same in short."""
+    return f"Unassigned {clean_line(bucket.key, 40)}"
 
 
 def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
@@ -187,18 +195,18 @@ def plain_turn_columns(*, in_credits: bool) -> tuple[Column, ...]:
     )
 
 
-def plain_columns(by: GroupBy) -> tuple[Column, ...]:
+def plain_columns(by: GroupBy, *, in_credits: bool) -> tuple[Column, ...]:
     """The columns of groups under their keys, which other commands take."""
-    key, *sums = group_columns(by)[:7]
+    key, *sums = group_columns(by, in_credits=in_credits)[:7]
     return (replace(key, ids=True), *sums, Column("Title", rank=1, least=12), _BAR)
 
 
-def plain_row(bucket: Bucket, by: GroupBy) -> Row:
+def plain_row(bucket: Bucket, by: GroupBy, *, in_credits: bool) -> Row:
     """The row of a group under its key."""
     key = clean_line(bucket.key, _LONGEST_NAME) or empty_key_name(by)
     name, title = (unassigned_name(bucket), "") if bucket.rises else (key, bucket.title)
-    cells = (name, *_sums(bucket), clean_line(title, _LONGEST_NAME), "")
-    return Row(cells, values=_bar_of(bucket, cells))
+    cells = (name, *_sums(bucket, in_credits=in_credits), clean_line(title, _LONGEST_NAME), "")
+    return Row(cells, values=_bar_of(bucket, cells, in_credits=in_credits))
 
 
 def plain_turn_row(charge: TurnCharge) -> Row:
@@ -228,7 +236,15 @@ def time_text(at_ms: int) -> str:
 
 
 # -- turn by turn ------------------------------------------------------------------------
-def turn_line(charge: TurnCharge, year: int) -> Line:
+def turn_columns(*, in_credits: bool) -> tuple[Column, ...]:
+    """The columns of turns. `in_credits`: the cost is reported in credits alone."""
+    *others, credited, cost = TURN_COLUMNS
+    if not in_credits:
+        return TURN_COLUMNS
+    return (*others, replace(credited, rank=0, style=Tone.STRONG), replace(cost, head=""))
+
+
+def turn_line(charge: TurnCharge, year: int, *, in_credits: bool = False) -> Line:
     """The row of a turn. `year`: the present one."""
     when = NO_KNOWN_DAY if charge.at_ms == NO_DAY else moment_text(local_time(charge.at_ms), year)
     title = row_name(GroupBy.SESSION, charge.session_id, charge.title, year)
@@ -243,12 +259,12 @@ def turn_line(charge: TurnCharge, year: int) -> Line:
         "" if charge.usage.total_tokens is None else count_within(charge.usage.total_tokens, _LONGEST_COUNT),
         "" if charge.elapsed_ms is None else duration(charge.elapsed_ms),
         charge.total(Unit.CREDITS).cell(Unit.CREDITS),
-        charge.total(Unit.USD).cell(),
+        "" if in_credits else charge.total(Unit.USD).cell(),
     )
     return Line(Row(cells), charge.turn_id, title, GroupBy.SESSION, charge.session_id)
 
 
-def unassigned_turn_line(bucket: Bucket, year: int) -> Line:
+def unassigned_turn_line(bucket: Bucket, year: int, *, in_credits: bool = False) -> Line:
     """The row of suspense among those of turns."""
     name = unassigned_name(bucket)
     when = "" if bucket.last_ms is None else moment_text(local_time(bucket.last_ms), year)
@@ -258,7 +274,7 @@ def unassigned_turn_line(bucket: Bucket, year: int) -> Line:
         name,
         *empty,
         bucket.total("credits").cell(Unit.CREDITS),
-        bucket.total("usd").cell(),
+        "" if in_credits else bucket.total("usd").cell(),
     )
     return Line(Row(cells), name, name, rises=bucket.rises)
 
@@ -279,8 +295,11 @@ def day_of(at_ms: int | None, year: int) -> str:
 
 
 # -- the overview ------------------------------------------------------------------------
-def overview_lines(report: Report) -> list[Line]:
-    """The present day, week and month, each project and worker, and what is unassigned."""
+def overview_lines(report: Report, kind: str = "worker") -> list[Line]:
+    """The present day, week and month, each project and worker, and what is unassigned.
+
+    `kind`: the word for a worker, see `Session`.
+    """
     lines: list[Line] = []
     overview = report.overview
     if overview is None:
@@ -300,24 +319,26 @@ def overview_lines(report: Report) -> list[Line]:
         if by is GroupBy.PROJECT and not any(bucket.key for bucket in buckets):
             continue
         named_first = sorted(buckets, key=lambda bucket: not bucket.key)
-        lines += [_overview_line(bucket, by, overview) for bucket in named_first[:MOST_LISTED]]
+        word = kind if by is GroupBy.WORKER else str(by)
+        lines += [_overview_line(bucket, by, word, overview) for bucket in named_first[:MOST_LISTED]]
         if len(buckets) > MOST_LISTED:
-            name = plural(len(buckets) - MOST_LISTED, f"more {by}")
+            name = plural(len(buckets) - MOST_LISTED, f"more {word}")
             blank = ("",) * (len(OVERVIEW_COLUMNS) - 1)
             lines.append(Line(Row((name, *blank)), name, name, opens=by))
     for bucket in report.suspense:
         name = unassigned_name(bucket)
         cells = (name, *_spent(bucket.total("usd"), bucket.total("credits")), "", "", "", "")
-        lines.append(Line(Row(cells), name, name, rises=bucket.rises))
+        lines.append(Line(Row(cells, briefs={0: _brief_unassigned(bucket)}), name, name, rises=bucket.rises))
     return lines
 
 
-def _overview_line(bucket: Bucket, by: GroupBy, overview: Overview) -> Line:
+def _overview_line(bucket: Bucket, by: GroupBy, word: str, overview: Overview) -> Line:
     name = row_name(by, bucket.key, bucket.title, 0)
     gauges = overview.project_gauges.get(bucket.key, ()) if by is GroupBy.PROJECT else ()
     spent = _spent(bucket.total("usd"), bucket.total("credits"))
-    cells = (f"{by} {name}" if bucket.key else name, *spent, *_limit(gauges), f"{bucket.turns:,}", "")
-    return Line(Row(cells, values=_bar_of(bucket, cells)), bucket.key, name, by)
+    cells = (f"{word} {name}" if bucket.key else name, *spent, *_limit(gauges), f"{bucket.turns:,}", "")
+    # Its name is cut later than the word for what it is.
+    return Line(Row(cells, values=_bar_of(bucket, cells), briefs={0: name}), bucket.key, name, by)
 
 
 def _spent(usd: Total, credit: Total) -> tuple[str, str]:
@@ -342,7 +363,8 @@ def _limit(gauges: Sequence[Gauge]) -> tuple[str, str]:
 
 
 # -- signs -------------------------------------------------------------------------------
-def signs(columns: Sequence[Column], rows: Iterable[Row]) -> str:
-    """What the signs in the amounts of rows mean, see `amounts.legend`."""
-    places = [at for at, column in enumerate(columns) if column.align is Align.POINT]
+def signs(layout: Layout, rows: Iterable[Row]) -> str:
+    """What the signs in the amounts of rows mean, of the columns that have room, see `amounts.legend`."""
+    columns = layout.measure.columns
+    places = [at for at, _ in layout.visible if columns[at].align is Align.POINT]
     return legend(row.cells[at] for row in rows for at in places)

@@ -177,7 +177,7 @@ def _month(comparison: Comparison, width: int) -> list[Content]:
     month = comparison.forecast
     money = " · simulated money" if comparison.simulated else ""
     lines = [Content.assemble(("This month", HEADING), (f" · {comparison.whose}{money}", MUTED))]
-    lines += _wrapped(f"Spent so far: {_spent(month)}", width)
+    lines += _wrapped(f"Spent: {_spent(month)}", width)
     if month.middle is not None:
         lines += _wrapped(f"Likely {forecast_text(month)}", width, "bold")
     lines += _wrapped(month.method, width, MUTED)

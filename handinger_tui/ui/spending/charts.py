@@ -16,6 +16,7 @@ from handinger_tui.core.amounts import Total, Unit, amount_text, excess_words, f
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, rising_line, stacked_bar, vertical_bar
 from handinger_tui.core.columns import aligned
 from handinger_tui.core.decimals import EXACT
+from handinger_tui.core.figures import CATEGORIES
 from handinger_tui.core.formatting import day_text, percent_text
 from handinger_tui.core.money.chart_values import shares as shares_of
 from handinger_tui.core.money.chart_values import why_no_split
@@ -123,17 +124,26 @@ def _dates(days: Days, margin: int, drawn: int, columns: int) -> Content:
 # -- shares ------------------------------------------------------------------------------
 def shares(spent: Bucket, width: int) -> list[Content]:
     """The four cost categories as one stacked bar, and a legend with amounts and percent."""
-    title, parts = Content.styled("Where the cost went", STRONG), shares_of(spent)
+    title, parts = ("Where the cost went", STRONG), shares_of(spent)
     if reason := why_no_split(parts):
-        return [title, Content.styled(reason, FAINT)]
-    lines = [title, split_bar(stacked_bar([part.usd.value for part in parts], None, width))]
+        return [Content.assemble(title), Content.styled(reason, FAINT)]
+    # Mostly the same turns are missing in each category: that is said once.
+    note, *different = {part.usd.gap_words for part in parts[: len(CATEGORIES)]}
+    if different or len(note) >= width - len(title[0]):
+        note = ""
+    lines = [
+        caption(title, note, width),
+        split_bar(stacked_bar([part.usd.value for part in parts], None, width)),
+    ]
     texts = _amounts([part.usd.value for part in parts])
     room = max(map(len, texts))
+    longest = max(len(part.usd.gap_words) for part in parts)
+    has_shares = note or room + longest + 22 <= width
     for part, text, (block, color) in zip(parts, texts, PARTS, strict=False):
-        share = "" if part.part is None else percent_text(part.part)
+        share = "" if part.part is None or not has_shares else f"{percent_text(part.part):>6}"
         row = [(f"{block} ", color), (f"{part.name:<13}", FAINT), (f"{text:>{room}}", "")]
-        gaps = f" {part.usd.gap_words}".rstrip()
-        lines.append(Content.assemble(*row, (f"{share:>6}", FAINT), (gaps, MARK)).truncate(width))
+        gaps = "" if note else f" {part.usd.gap_words}".rstrip()
+        lines.append(Content.assemble(*row, (share, FAINT), (gaps, MARK)).truncate(width))
     excess = excess_words(spent.split_excess)
     return [*lines, Content.styled(excess, MARK).truncate(width)] if excess else lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -45,9 +46,7 @@ class HeadData(Struct, frozen=True):
 
 def head_lines(data: HeadData, width: int, *, short: bool) -> list[Content]:
     """Title, totals, groupings, filters, each cut to `width`. `short`: as few lines as possible."""
-    totals = _totals(data, width)
-    # On a low screen the rest of the totals, which is in the table, too, would take the room of its rows.
-    lines = [_title(data, width), *(totals[:2] if short else totals)]
+    lines = [_title(data, width), *_totals(data, width, short=short)]
     lines += [*([] if short else [Content("")]), *_groups(data.view, width)]
     if data.view.narrowed:
         lines.append(_filters(data.view))
@@ -63,8 +62,11 @@ def _title(data: HeadData, width: int) -> Content:
     return Content.assemble(title, " " * max(1, room), (f" {badge} ", "$background on $accent"))
 
 
-def _totals(data: HeadData, width: int) -> list[Content]:
-    """Cost, then credits, turns and incomplete turns: on the same line where they fit."""
+def _totals(data: HeadData, width: int, *, short: bool) -> list[Content]:
+    """Cost, then credits, turns and incomplete turns: on the same line where they fit.
+
+    `short`: in two lines at most, without what does not fit, the credits first. None is cut.
+    """
     spent = data.total
     if spent is None:
         return [Content.styled("cost unknown" if data.failed else "reading…", FAINT)]
@@ -80,6 +82,8 @@ def _totals(data: HeadData, width: int) -> list[Content]:
     line = f"{cost}   {' · '.join(details)}"
     if len(line) <= width:
         return [Content.assemble((cost, "bold $accent"), (line[len(cost) :], FAINT))]
+    while short and len(details) > 1 and len(" · ".join(details)) > width:
+        details.pop(0)
     others = textwrap.wrap(" · ".join(details), max(20, width), break_on_hyphens=False)
     return [Content.styled(cost, "bold $accent"), *(Content.styled(line, FAINT) for line in others)]
 
@@ -92,7 +96,8 @@ def _groups(view: SpendingView, width: int) -> list[Content]:
     """
     shown = {key: by for by, (key, _) in reversed([*GROUPS.items()])} | {GROUPS[view.by][0]: view.by}
     pieces: list[Content] = []
-    for by, (key, caption) in GROUPS.items():
+    for by, (key, _) in GROUPS.items():
+        caption = view.caption(by)
         if by is view.by:
             piece = Content.styled(f"[{key} {caption}]", "bold reverse")
         elif by is shown[key]:
@@ -119,7 +124,7 @@ def _filters(view: SpendingView) -> Content:
     for at, one in enumerate(view.narrowed):
         separator = " · " if at else ""
         name = one.name if len(one.name) <= 40 else f"{one.name[:39]}…"
-        label = (f"{separator}{one.by} ", FAINT)
+        label = (f"{separator}{view.caption(one.by).lower()} ", FAINT)
         pieces.append(Content.assemble(label, (name, "bold"), (" ×", MARK)))
     undo = Content.styled("   Backspace to go up", FAINT)
     return _make_clickable(Content("").join([*pieces, undo]), WIDEN)
@@ -131,23 +136,39 @@ def _make_clickable(content: Content, action: str) -> Content:
 
 
 # -- below the table ----------------------------------------------------------------------
+INDENT: Final = 12
+"""Cells of the labels."""
+
+
 def foot_lines(report: Report, width: int, *, short: bool) -> list[Content]:
     """The forecast for the month with its method, the newest correction, and what is unassigned.
 
-    `short`: without the method, and only the first line on what is unassigned.
+    `short`: one line for each where that is enough for the amount; range, method and reasons give way.
     """
     lines: list[Content] = []
-    month, restated = report.month, report.restated
+    month, restated, room = report.month, report.restated, width - INDENT
     if month is not None:
-        method = "" if month.middle is None or short else month.method
-        lines += _wrap_labeled("Forecast", forecast_text(month), method, width)
+        text, method = forecast_text(month), "" if month.middle is None else month.method
+        if short:
+            text, method = _fitting((text, text.partition(" (")[0]), room), ""
+        lines += _wrap_labeled("Forecast", text, method, width)
     unassigned = unassigned_texts(report)
-    for text in unassigned[:1] if short else unassigned:
+    if short and unassigned:
+        unassigned = [_fitting((unassigned[0], unassigned[0].rpartition(": ")[0]), room)]
+    for text in unassigned:
         lines += _wrap_labeled("Unassigned", text, "", width)
     if restated:
+        text = clean_line(restated[-1].line())
         more = "" if len(restated) == 1 else f"{len(restated) - 1} more. See: handinger-tui costs"
-        lines += _wrap_labeled("Corrected", clean_line(restated[-1].line()), "" if short else more, width)
+        if short:
+            text, more = _fitting((text, text.partition(", ")[0]), room), ""
+        lines += _wrap_labeled("Corrected", text, more, width)
     return lines
+
+
+def _fitting(forms: Sequence[str], room: int) -> str:
+    """The first text that fits, the longest first; else the last one."""
+    return next((text for text in forms if len(text) <= room), forms[-1]) or forms[0]
 
 
 def unassigned_texts(report: Report) -> list[str]:
@@ -171,11 +192,14 @@ def assigned_line(one: AssignedRise) -> str:
 
 def _wrap_labeled(label: str, text: str, details: str, width: int) -> list[Content]:
     """A label, its text and faint details, wrapped to `width` and indented under the text."""
-    indent = " " * 12
-    room = max(20, width - len(indent))
+    indent = " " * INDENT
+    room = max(20, width - INDENT)
     # Wrapped, never cut: the text ends with an amount.
     first, *others = textwrap.wrap(text, room) or [""]
-    lines = [Content.assemble((f"{label:<12}", FAINT), first), *(Content(indent + line) for line in others)]
+    lines = [
+        Content.assemble((f"{label:<{INDENT}}", FAINT), first),
+        *(Content(indent + line) for line in others),
+    ]
     return [*lines, *(Content.styled(indent + line, FAINT) for line in textwrap.wrap(details, room))]
 
 

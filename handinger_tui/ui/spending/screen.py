@@ -19,12 +19,11 @@ from handinger_tui.core.money.reconciliation import UNASSIGNED, rise_text
 from handinger_tui.core.money.report import Report
 from handinger_tui.core.money.report_rows import (
     OVERVIEW_COLUMNS,
-    TURN_COLUMNS,
     Line,
     group_columns,
     group_line,
     overview_lines,
-    signs,
+    turn_columns,
     turn_line,
     unassigned_turn_line,
     used_columns,
@@ -36,7 +35,7 @@ from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.spending import head
 from handinger_tui.ui.spending.charts import Charts
 from handinger_tui.ui.spending.head import Foot, Head, assigned_line, rise_line
-from handinger_tui.ui.spending.selection import GROUPS, Days, SpendingView, days_of
+from handinger_tui.ui.spending.selection import Days, SpendingView, days_of
 from handinger_tui.ui.spending.table import PAGE, SpendingTable
 from handinger_tui.ui.widgets.frame import FooterLine
 
@@ -82,16 +81,18 @@ class Shown(Struct, frozen=True):
 def shown_of(view: SpendingView, report: Report, now_ms: int) -> Shown:
     """The rows and the charts of a report."""
     chart, by, year = days_of(report.days, *view.chart_days(now_ms)), view.by, local_time(now_ms).year
+    in_credits = report.total.in_credits
     if by is None:
         # Without any charge there is no overview either.
-        lines = overview_lines(report) if report.days or report.suspense else []
+        lines = overview_lines(report, view.kind) if report.days or report.suspense else []
         return _grouped(view, report, OVERVIEW_COLUMNS, lines, chart)
     if by is GroupBy.TURN:
-        return Shown(view, report, TURN_COLUMNS, None, chart)
+        return Shown(view, report, turn_columns(in_credits=in_credits), None, chart)
     groups = report.groups or ()
     # The newest period first: people look for it most.
     ordered = (*(groups[::-1] if by in TIME_GROUPS else groups), *report.suspense)
-    return _grouped(view, report, group_columns(by), [group_line(one, by, year) for one in ordered], chart)
+    lines = [group_line(one, by, year, in_credits=in_credits) for one in ordered]
+    return _grouped(view, report, group_columns(by, view.kind, in_credits=in_credits), lines, chart)
 
 
 def _grouped(
@@ -125,7 +126,7 @@ class SpendingScreen(Modal[str]):
         self._open_session = open_session
         self._now_ms = now_ms
         self._simulated = simulated
-        self._view = SpendingView()
+        self._view = SpendingView(kind=open_session().kind)
         self._money_is_chosen = False
         """Whether the user chose real or simulated money; else the screen chooses."""
         self._shown: Shown | None = None
@@ -177,7 +178,6 @@ class SpendingScreen(Modal[str]):
         self.query_one(Foot).show(None)
         self.query_one(Charts).show(None)
         self.set_class(True, "-empty")
-        self.table.border_subtitle = None
         self.table.show_message(f"Cannot read the history. {clean_line(problem.text)}")
         self.refresh_bindings()
 
@@ -201,10 +201,9 @@ class SpendingScreen(Modal[str]):
         self.query_one(Charts).show(shown.chart)
         self.set_class(shown.chart is None, "-empty")
         table = self.table
-        table.border_subtitle = signs(shown.columns, [line.row for line in shown.lines or ()]) or None
         # The sum of the rows of tags may be more than the total.
         overlap = " · sessions count in each of their tags" if by is GroupBy.TAG else ""
-        title = "overview" if by is None else f"by {GROUPS[by][1].lower()}{overlap}"
+        title = "overview" if by is None else f"by {shown.view.caption(by).lower()}{overlap}"
         table.border_title = Content(title)
         if not shown.count:
             table.show_message(EMPTY if shown.view.is_unfiltered else NOTHING)
@@ -238,14 +237,13 @@ class SpendingScreen(Modal[str]):
             if shown is not self._shown:
                 # Another view was opened during the read.
                 return
-            year = self._year
-            lines = [turn_line(charge, year) for charge in charges]
+            year, in_credits = self._year, shown.report.total.in_credits
+            lines = [turn_line(charge, year, in_credits=in_credits) for charge in charges]
             # The rows of suspense follow those of the turns.
             first = max(0, page * PAGE - shown.report.turns)
             more = shown.report.suspense[first : first + PAGE - len(lines)]
-            lines += [unassigned_turn_line(bucket, year) for bucket in more]
+            lines += [unassigned_turn_line(bucket, year, in_credits=in_credits) for bucket in more]
             self.table.add_page(page, lines)
-            self.table.border_subtitle = signs(shown.columns, [line.row for line in lines]) or None
 
         charges = self._charges.turn_charges(shown.report.selection.which, PAGE, page * PAGE)
         await self._show_when_read(charges, show)
@@ -385,9 +383,10 @@ class SpendingScreen(Modal[str]):
                 return int(chosen.removeprefix(_UNDO)), None
             rise = offered[chosen]
         which = ChargeFilter(worker_id=rise.worker_id, simulated=report.selection.simulated)
-        rows = []
+        rows, in_credits = [], report.total.in_credits
         for turn in await self._charges.turn_charges(which, MAX_OWNERS):
-            when, message, *_, cost = turn_line(turn, self._year).row.cells
+            when, message, *_, credited, cost = turn_line(turn, self._year).row.cells
+            cost = f"{credited} credits" if in_credits else cost
             rows.append((turn.turn_id, f"{when}  {cost}  {message}  {turn.turn_id}"))
         turn_id = await self.app.push_screen_wait(Choice(f"Which turn cost {rise_text(rise)}?", rows))
         if turn_id is None:

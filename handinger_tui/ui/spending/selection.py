@@ -96,6 +96,12 @@ class SpendingView(Struct, frozen=True):
     period: Period = Period.ALL
     narrowed: tuple[Narrowing, ...] = ()
     simulated: bool = False
+    kind: str = "worker"
+    """The word for what messages are sent to, see `Session.kind`."""
+
+    def caption(self, by: GroupBy | None) -> str:
+        """The name of a grouping."""
+        return self.kind.capitalize() if by is GroupBy.WORKER else GROUPS[by][1]
 
     @property
     def is_unfiltered(self) -> bool:
@@ -122,7 +128,7 @@ class SpendingView(Struct, frozen=True):
         The overview is that of all charges.
         """
         if by is None:
-            return SpendingView(simulated=self.simulated)
+            return SpendingView(simulated=self.simulated, kind=self.kind)
         same = [one for one in GROUPS if GROUPS[one][0] == GROUPS[by][0]]
         at = same.index(self.by) + 1 if self.by in same else 0
         return replace(self, by=same[at % len(same)])

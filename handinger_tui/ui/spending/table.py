@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.message import Message
 
 from handinger_tui.core.columns import Column, Tone
+from handinger_tui.core.money.report_rows import signs
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.widgets.column_list import BESIDE, ScreenColumns, list_head
 from handinger_tui.ui.widgets.virtual_list import ListRows, VirtualList
@@ -69,6 +70,13 @@ class PagedRows(ListRows):
             self._count = page * PAGE + len(lines)
         self._fitted.add([line.row for line in lines])
 
+    def signs(self, width: int) -> str:
+        """What the signs mean that occur in a list of `width` cells, in the rows that are in memory."""
+        if width <= BESIDE:
+            return ""
+        rows = (line.row for lines in self._pages.values() for line in lines)
+        return signs(self._fitted.layout(width - BESIDE), rows)
+
     def line_at(self, at: int) -> Line | None:
         """Row `at`; None until it is read."""
         page, index = divmod(at, PAGE)
@@ -121,6 +129,8 @@ class SpendingTable(VirtualList[PagedRows]):
         same = self.rows.columns == tuple(columns) and cursor_key is None
         self._cursor_key = self.current.key if same and self.current is not None else cursor_key
         self.rows.reset(columns, count, reload=same)
+        if not same:
+            self._explain_signs()
         self.cursor = min(self.cursor, max(0, count - 1)) if same else 0
         if not same:
             self.scroll_to(0, 0, animate=False, force=True, immediate=True)
@@ -135,6 +145,7 @@ class SpendingTable(VirtualList[PagedRows]):
     def add_page(self, page: int, lines: Sequence[Line]) -> None:
         """Add the rows of a page that was requested."""
         self.rows.add_page(page, lines)
+        self._explain_signs()
         self.cursor = min(self.cursor, max(0, self.rows.count - 1))
         at = next((at for at, line in enumerate(lines) if line.key == self._cursor_key), None)
         # "" stands for no row here, although the row without a name has that key.
@@ -142,6 +153,13 @@ class SpendingTable(VirtualList[PagedRows]):
             self.call_after_refresh(self._move_to_key, self._cursor_key, page * PAGE + at)
         self.update()
         self.refresh_bindings()
+
+    def _explain_signs(self) -> None:
+        self.border_subtitle = self.rows.signs(self.scrollable_content_region.width) or None
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """With another width other columns have room."""
+        self._explain_signs()
 
     def _move_to_key(self, key: str, at: int) -> None:
         """Move the cursor to a row that was read, unless another view or a key came before."""

@@ -180,4 +180,4 @@ def test_a_hostile_level_is_harmless() -> None:
 def test_a_month_in_credits_shows_its_unit() -> None:
     in_credits = replace(NO_FORECAST, spent=Total(Decimal(12), 1), unit=Unit.CREDITS)
     shown = "\n".join(line.plain for line in budget_lines(Comparison("all workers", (), in_credits), 72))
-    assert "Spent so far: 12 credits + 1 unknown" in shown
+    assert "Spent: 12 credits + 1 unknown" in shown

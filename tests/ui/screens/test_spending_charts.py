@@ -11,6 +11,7 @@ from textual.content import Content
 
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.columns import Row
+from handinger_tui.core.figures import CATEGORIES
 from handinger_tui.core.money.report_rows import Line
 from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.core.periods import midnight_ms
@@ -132,6 +133,16 @@ def test_shares_name_every_category_with_its_block_and_add_up_to_the_cost() -> N
     assert lines[4].split() == ["▒", "sandbox", "unknown"]
     assert lines[-1].split() == ["·", "not", "split", "$2.00", "20%"]
     assert "was reported" in plain(shares(day("x", None), 40))[1]
+
+
+def test_a_gap_of_all_categories_stands_once_and_is_not_cut() -> None:
+    same: dict[str, Any] = {figure.name: Total(Decimal(2), 2) for figure in CATEGORIES}
+    title, _, *rows = plain(shares(day("x", "8", **same), 36))
+    assert title.split("  ")[-1].strip() == "+ 2 unknown"
+    assert not any("unk" in row for row in rows)
+    different = same | {"tool_usd": Total(Decimal(2), 14)}
+    rows = plain(shares(day("x", "8", **different), 36))[2:]
+    assert [row.rpartition("+ ")[2] for row in rows] == ["2 unknown", "14 unknown", "2 unknown", "2 unknown"]
 
 
 def test_the_line_rises_to_the_sum_and_marks_gaps() -> None:

@@ -6,16 +6,19 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 from textual.widget import Widget
 
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.columns import text_lines
 from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.figures import Usage
+from handinger_tui.core.money.report import Report, Selection
 from handinger_tui.core.money.report_rows import group_columns, group_line
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
-from handinger_tui.ui.spending.head import HeadData, head_lines
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Rise
+from handinger_tui.ui.spending.head import HeadData, foot_lines, head_lines
 from handinger_tui.ui.spending.selection import SpendingView
-from tests.ui.fake_money import FakeLedger
+from tests.ui.fake_money import NOW_MS, FakeLedger, charge
 from tests.ui.fakes import LOCAL, Desktop, answers
 from tests.ui.screens.spending_samples import Endless, desktop_with, opened, some, turn
 
@@ -93,6 +96,53 @@ def test_credits_so_far_say_so_where_no_dollars_do() -> None:
     both = Bucket("", 1, usd=Total(Decimal("0.08"), 1, open_turns=1), credits=running)
     head = head_lines(HeadData(SpendingView(), both), 80, short=True)
     assert head[1].plain == "$0.08 so far   8 credits · 1 turn"
+
+
+def test_no_word_of_the_totals_is_cut_on_a_low_screen() -> None:
+    """Without the rest of "failed or incomplete" all ten would have failed."""
+    spent = Bucket(
+        "", 223, 10, usd=Total(Decimal("7.57"), 14), credits=Total(Decimal("133.12"), doubtful=True)
+    )
+    head = [line.plain for line in head_lines(HeadData(SpendingView(), spent), 56, short=True)]
+    assert head[1:3] == ["$7.57 + 14 unknown", "223 turns · 10 failed or incomplete"]
+
+
+async def test_signs_of_columns_without_room_are_not_explained() -> None:
+    spent = [replace(charge("t1", "0.01", at_ms=NOW_MS), usage=Usage(cost_usd=Decimal("0.01")))]
+    desktop = desktop_with(FakeLedger(spent))
+    async with desktop.running(100, 30) as pilot:
+        await opened(desktop, pilot, "Credits", "— unknown")
+        await pilot.resize_terminal(36, 30)
+        await desktop.until(pilot, lambda: "Credits" not in desktop.text())
+        await desktop.until(pilot, lambda: "— unknown" not in desktop.text())
+
+
+async def test_a_service_with_tasks_and_credits_has_their_words_and_gaps() -> None:
+    spent = [
+        charge("t1", None, at_ms=NOW_MS, worker_id="tsk_1", credits=Decimal(8), final=True),
+        charge("t2", None, at_ms=NOW_MS, worker_id="tsk_1"),
+    ]
+    desktop = desktop_with(FakeLedger(spent), generation="tasks")
+    async with desktop.running(100, 30) as pilot:
+        await opened(desktop, pilot, "[v Overview]", "w Task", "task tsk_1", by="")
+        await pilot.press("w")
+        await desktop.shows(pilot, "[w Task]", "by task", "›tsk_1")
+        lines = [line.strip("│› ").split() for line in desktop.text().splitlines()]
+        head, row = (next(one for one in lines if one[:1] == [word]) for word in ("Task", "tsk_1"))
+        assert head[1:4] == ["Turns", "Unknown", "Credits"]
+        assert row[1:4] == ["2", "1", "8"]
+        assert "orker" not in desktop.text()
+        await pilot.press("t")
+        await desktop.shows(pilot, "by turn", "Credits")
+        assert "Cost " not in next(line for line in desktop.text().splitlines() if "Message" in line)
+
+
+def test_below_a_low_table_each_remark_has_one_line() -> None:
+    rise = Rise("wrk_4xk29fjq8dm4", 0, Usage(cost_usd=Decimal("0.0063")), number=2)
+    report = Report(Selection(), 0, suspense=(Bucket("wrk_4xk29fjq8dm4", rises=(rise,)),))
+    long, short = (foot_lines(report, 56, short=short) for short in (False, True))
+    assert len(long) > len(short) == 1
+    assert short[0].plain.split() == ["Unassigned", "2:", "$0.0063,", "wrk_4xk29fjq8dm4"]
 
 
 async def test_an_unreadable_ledger_is_reported_and_reloaded_by_key() -> None:
