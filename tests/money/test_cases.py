@@ -167,7 +167,7 @@ async def check_pages(case: Case, opened: OpenedApp) -> None:
     unit = "credits" if case.credits else ""
     assert f"  {doubt_of(case)}{texts_of(case, case.altogether)[0]} {unit}".rstrip() in ledger
     shown = re.findall(r"│ [ ›][A-Z][a-z]+ +\d.*?(?: standard) .*?│", ledger)
-    amounts = [line.rstrip("│").split()[-2 if case.credits else -1] for line in reversed(shown)]
+    amounts = [line.rstrip("│").split()[-1] for line in reversed(shown)]
     assert len(amounts) == len(case.turns)
     for paid, amount in zip(case.turns, amounts, strict=True):
         if paid.most == SOME:

@@ -17,7 +17,7 @@ from tests.money.paid_service import PaidService, paid_service
 from tests.money.programs import Person
 
 TODAY = re.compile(r"today 20\.9( so far)? of 2,000 credits \(about \$0\.209\)")
-SESSION = re.compile(r"Session +8 credits( so far)?\s.*\s+│\s+│ +about \$0\.08 at your p")
+SESSION = re.compile(r"Session +8 credits( so far)?\s.*\s+│\s+│ +about \$0\.08 ")
 
 
 def test_late_costs_a_refusal_and_a_turn_of_the_past(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
