@@ -174,19 +174,19 @@ class SessionSwitcher:
 
     async def save_draft(self) -> None:
         """Save what is in the prompt, and what waits, to disk."""
-        session_id, draft = self._controller.session_id, self._draft()
+        session_id = self._controller.session_id
         # Before there is a session, and with a history in memory, nothing of it is on disk.
         has_history = bool(session_id) and self._controller.connection.keeps_history
         if self._early is not None and not has_history:
             kept = self._typed()
             self._on_disk = kept if await self._early.keep(pack_draft(kept)) else None
-        if not session_id:
-            return
-        # Before anything is awaited: the session may be deleted meanwhile.
-        name = draft_name(self._controller.shown.session)
         if has_history:
             await self.composer.save_unsent(self._controller.connection.history)
-        await self._drafts.save(name, draft)
+        if not session_id or session_id != self._controller.session_id:
+            # The draft of a session that was left meanwhile is saved: what was typed before is older.
+            return
+        draft = self._draft()
+        await self._drafts.save(draft_name(self._controller.shown.session), draft)
         if has_history:
             self._on_disk = draft
         if self._early is not None and has_history:

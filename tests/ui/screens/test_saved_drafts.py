@@ -16,7 +16,7 @@ from handinger_tui.ledger.sql import LOCK_WAIT_S
 from handinger_tui.ui.app import SAVE_TIMEOUT_S
 from tests.engine.fakes import FakeApi
 from tests.ui.fakes import Desktop, launch
-from tests.ui.screens.test_key_bytes import press
+from tests.ui.screens.test_key_bytes import answered, press
 from tests.ui.screens.test_sending import held
 
 SOON_S = 0.3
@@ -221,3 +221,31 @@ async def test_the_program_without_a_connection_keeps_what_was_typed() -> None:
     assert desktop.app.return_code == 1
     assert desktop.app.lost_texts == []
     assert "half a thought" in texts.kept or not texts.kept
+
+
+async def test_a_draft_that_is_saved_late_does_not_come_back_to_a_session_that_was_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with answered() as (desktop, pilot):
+        origin, gate, begun = desktop.session.session_id, asyncio.Event(), asyncio.Event()
+        keep = desktop.history.keep_unsent
+
+        async def keep_slowly(texts: list[str]) -> None:
+            begun.set()
+            await gate.wait()
+            await keep(texts)
+
+        monkeypatch.setattr(desktop.history, "keep_unsent", keep_slowly)
+        await press(desktop, pilot, "/new")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "/new")
+        # What left the prompt unsent goes to the disk before the draft.
+        desktop.work.prompt.message_history.unsaved.append("half a thought")
+        saving = asyncio.create_task(desktop.work.switcher.save_draft())
+        await desktop.until(pilot, begun.is_set)
+        await press(desktop, pilot, "\r")
+        await desktop.until(pilot, lambda: desktop.session.session_id != origin)
+        gate.set()
+        await saving
+        await desktop.settle(pilot)
+        assert "half a thought" in desktop.history.texts
+        assert desktop.history.drafts.get(origin, "") == ""
