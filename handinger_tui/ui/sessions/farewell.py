@@ -12,7 +12,7 @@ from handinger_tui.core.safety import one_word
 from handinger_tui.core.turns.turn import TurnStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from handinger_tui.core.turns.session import Session
     from handinger_tui.ui.sessions.controller import SessionController
@@ -80,8 +80,7 @@ def farewell(controller: SessionController, *, ids: bool = True) -> list[str]:
         priced = None if session is None else day.priced(session.prices)
         lines.append(f"Today:                {day.cost(priced)}{simulated}")
     if _has_queues_on_disk(controller):
-        lines += _queued_lines(controller, ids=ids)
-        lines += _stopped_lines(controller, ids=ids)
+        lines += _unsent_lines(controller, ids=ids)
     lines += [
         f"Not deleted yet:      {one_word(session_id)}, its worker is still running"
         for session_id in sorted(controller.to_delete)
@@ -110,37 +109,24 @@ def _resume_command(controller: SessionController, session: Session, *, ids: boo
     return "handinger-tui --plain -c" if is_newest else "handinger-tui --plain, then /sessions"
 
 
-def _queued_lines(controller: SessionController, *, ids: bool) -> list[str]:
-    """The queued messages, which are not sent before the program starts again."""
-    counts = [
-        (session, len(controller.actor(session.session_id).queued)) for session in controller.opened_sessions
-    ]
-    return [
-        f"Not sent yet:         {plural(count, 'queued message')}, kept for "
-        f"{_resume_command(controller, session, ids=ids)}"
-        for session, count in counts[:MAX_LISTED]
-        if count
-    ]
+def _unsent_lines(controller: SessionController, *, ids: bool) -> Iterator[str]:
+    """The queued messages, and those that the end of the program stopped before they could leave."""
 
+    def queued(session: Session) -> int:
+        return len(controller.actor(session.session_id).queued)
 
-def _stopped_lines(controller: SessionController, *, ids: bool) -> list[str]:
-    """The messages that the end of the program stopped before they could leave."""
-    counts = [
-        (
-            session,
-            sum(
-                turn.turn_id in controller.unended and turn.status is TurnStatus.NOT_SENT
-                for turn in session.turns
-            ),
-        )
-        for session in controller.opened_sessions
-    ]
-    return [
-        f"Not sent:             {plural(count, 'message')}, kept for /retry in "
-        f"{_resume_command(controller, session, ids=ids)}"
-        for session, count in counts[:MAX_LISTED]
-        if count
-    ]
+    def stopped(session: Session) -> int:
+        ended = (turn for turn in session.turns if turn.status is TurnStatus.NOT_SENT)
+        return sum(turn.turn_id in controller.unended for turn in ended)
+
+    for label, count_in, what, kept in (
+        ("Not sent yet:", queued, "queued message", "kept for"),
+        ("Not sent:", stopped, "message", "kept for /retry in"),
+    ):
+        counts = [(one, count) for one in controller.opened_sessions if (count := count_in(one))]
+        for session, count in counts[:MAX_LISTED]:
+            command = _resume_command(controller, session, ids=ids)
+            yield f"{label:<22}{plural(count, what)}, {kept} {command}"
 
 
 def _still_running_lines(controller: SessionController, *, ids: bool) -> list[str]:

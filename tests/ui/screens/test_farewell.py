@@ -212,24 +212,38 @@ async def test_a_word_that_quits_has_a_hint_even_during_a_turn() -> None:
 
 
 class NoConnection(FakeApi):
-    """A service to which no connection opens."""
+    """A service to which no connection opens, `failing` times."""
+
+    failing = 1
 
     @asynccontextmanager
     async def start_turn(
         self, request: TurnRequest, departed: Callable[[], None] = lambda: None
     ) -> AsyncIterator[FakeReply]:
-        await asyncio.Event().wait()
-        yield FakeReply([])
+        if self.failing:
+            self.failing -= 1
+            await asyncio.Event().wait()
+        async with super().start_turn(request, departed) as reply:
+            yield reply
 
 
-async def test_a_message_that_the_end_of_the_program_stopped_is_named() -> None:
-    desktop = Desktop(api=NoConnection())
+@pytest.mark.parametrize("later", [0, leaving.MAX_LISTED])
+async def test_a_message_that_the_end_of_the_program_stopped_is_named(later: int) -> None:
+    """Also behind newer sessions without one."""
+    desktop = Desktop(api=NoConnection(starts=[says("More")] * later, workers=[worker("", **PRICED)]))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: bool(desktop.session.turns))
+        stopped, actor = desktop.session.session_id, desktop.work.controller.shown
+        for _ in range(later):
+            await pilot.press("ctrl+n")
+            await desktop.until(pilot, lambda: not desktop.session.turns)
+            desktop.clock.seconds += 1
+            await desktop.send(pilot, "Hello")
+            await desktop.shows(pilot, "✓ completed")
         await leaving.read_day(desktop.work.controller)
-        desktop.work.controller.shown.stop()
-        await desktop.work.controller.shown.settled()
-        assert desktop.session.turns[-1].status is TurnStatus.NOT_SENT
-        named = f"kept for /retry in handinger-tui --resume {desktop.session.session_id}"
+        actor.stop()
+        await actor.settled()
+        assert actor.session.turns[-1].status is TurnStatus.NOT_SENT
+        named = f"kept for /retry in handinger-tui --resume {stopped}"
         assert f"Not sent:             1 message, {named}" in desktop.app.farewell
