@@ -112,10 +112,7 @@ _RUNS: Final = f"""
            CASE WHEN n.status IN ('{TurnStatus.FAILED}', '{TurnStatus.REJECTED}') THEN
                (SELECT f.data FROM frames f
                  WHERE f.turn_id = n.turn_id AND f.framing = 'note' AND f.event = 'settled'
-                 ORDER BY f.seq DESC LIMIT 1) END AS outcome,
-           (SELECT COUNT(*) FROM turns t
-             WHERE t.session_id = s.session_id AND t.status = '{TurnStatus.QUEUED}' AND t.settled_ms IS NULL
-               AND NOT EXISTS (SELECT 1 FROM turn_totals c WHERE c.turn_id = t.turn_id)) AS waiting
+                 ORDER BY f.seq DESC LIMIT 1) END AS outcome
       FROM sessions s
       LEFT JOIN turns n ON n.place = {_RUN}
       LEFT JOIN turn_totals m ON m.turn_id = n.turn_id
@@ -240,7 +237,7 @@ class RunHistory:
     def _run(
         self, connection: sqlite3.Connection, one: SessionSummary, row: Row, is_watched: Callable[[str], bool]
     ) -> SessionRun:
-        waiting, pinned = int_or_zero(row["waiting"]), row["pinned_ms"] is not None
+        pinned = row["pinned_ms"] is not None
         run = SessionRun(
             one.session_id,
             one.name,
@@ -250,8 +247,8 @@ class RunHistory:
             one.worker_id,
             one.about.url,
             began_ms=one.created_ms,
-            waiting=waiting,
-            held=bool(waiting),
+            waiting=one.queued,
+            held=bool(one.queued),
             unread=one.unread,
             pinned=pinned,
             snoozed_ms=int_or_zero(row["snoozed_ms"]),
@@ -290,7 +287,7 @@ class RunHistory:
             sources=int_or_zero(row["new_sources"]),
         )
         # While a turn is watched its queue goes on by itself.
-        held = bool(waiting) and not (run.under_way and watched)
+        held = bool(one.queued) and not (run.under_way and watched)
         event_ms = (seen_ms or None) if run.under_way else run.ended_ms
         return replace(run, held=held, event_ms=event_ms or run.began_ms)
 
