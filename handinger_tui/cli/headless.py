@@ -441,7 +441,7 @@ class Headless:
             return self._signal
         runs_on = self._args.detach and turn.status is TurnStatus.RUNNING
         code = Exit.OK if self._is_handed_over or runs_on else exit_of(turn)
-        # What became of the message matters more than an output that nobody got.
+        # The outcome of the message takes precedence over output that could not be written.
         return code or (Exit.LOCAL_IO if self._is_stdout_closed else Exit.OK)
 
     def _save_answer(self, turn: Turn, code: int) -> int:

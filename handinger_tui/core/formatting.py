@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Final
@@ -61,6 +62,11 @@ def middle_cut(text: str, cells: int) -> str:
         return text
     kept_cells = max(0, cells - 1)
     return f"{text[: kept_cells // 2]}…{text[len(text) - (kept_cells - kept_cells // 2) :]}"
+
+
+def fitting(forms: Sequence[str], room: int, cells: Callable[[str], int] = len) -> str:
+    """The first text that fits into `room` cells, the longest first; the last one where none does."""
+    return next((text for text in forms if cells(text) <= room), forms[-1])
 
 
 def plural(value: int, one: str, many: str = "") -> str:

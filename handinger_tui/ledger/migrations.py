@@ -860,8 +860,8 @@ THIRTIETH: Final = (
 )
 
 
-# A migration that extends the trigger that adds up drops it, and makes it anew:
-# `_extended(TWENTY_SECOND[-1].replace("told", "reported"), …)`, the last one with its column as renamed.
+# A migration that extends the trigger that adds up drops it and creates it again, with the column by its
+# present name: `_extended(TWENTY_SECOND[-1].replace("told", "reported"), …)`.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
     *(THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH, SEVENTEENTH, EIGHTEENTH, NINETEENTH),

@@ -72,6 +72,11 @@ def names_path(text: str, path: str) -> bool:
     return re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w/-]|\.\w)", text) is not None
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: "1 row", "1,200 rows"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def cell(value: object) -> str:
     """Return a value as a cell of a Markdown table: one line, escaped, cut to 120 characters."""
     text = " ".join(str(value).split()).replace("\\", "\\\\").replace("|", "\\|").replace("`", "\\`")

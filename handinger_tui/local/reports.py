@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from msgspec import Struct, structs
 
 from handinger_tui.local import prices
-from handinger_tui.local.formats import MOST_BARS, cell, has_word, number_text, table, words_of
+from handinger_tui.local.formats import MOST_BARS, cell, counted, has_word, number_text, table, words_of
 from handinger_tui.local.turn_context import Rule, TurnContext
 
 if TYPE_CHECKING:
@@ -64,11 +64,6 @@ class ColumnFacts(Struct, frozen=True):
     most_frequent: str
 
 
-def _counted(count: int, noun: str) -> str:
-    """A count with its noun: "1 row", "1,200 rows"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def columns_of(text: str) -> tuple[list[ColumnFacts], list[tuple[str, Decimal]]]:
     """Return the columns of delimited text whose first row is the header, and bars for a chart.
 
@@ -105,7 +100,7 @@ async def _summarize_table(context: TurnContext, file: StoredFile, text: str) ->
     columns, bars = measured
     context.show("columns", file.path, [structs.asdict(column) for column in columns])
     records = columns[0].count + columns[0].missing if columns else 0
-    size = f"{_counted(records, 'row')}, {_counted(len(columns), 'column')}."
+    size = f"{counted(records, 'row')}, {counted(len(columns), 'column')}."
     header = ["column", *(head.replace("_", " ") for head in ColumnFacts.__struct_fields__[1:])]
     rows = [structs.astuple(column) for column in columns]
     listed = table(header, rows, numeric=(1, 2))

@@ -269,5 +269,5 @@ def _finish(context: TurnContext) -> None:
 def _closing_note(context: TurnContext) -> str:
     calls = ", ".join(f"`{tool}`" for tool in context.refused_tools)
     budget, count = context.turn.instruction.budget, context.turn.counts.tool_calls
-    allowance = f"`{budget}` allowed {count} tool call{'s' if count > 1 else ''}"
+    allowance = f"`{budget}` allowed {formats.counted(count, 'tool call')}"
     return f"> **Limited by the budget.** {allowance}; not made: {calls}. A higher budget allows more."

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from handinger_tui.local.server import LocalServer
 from tests.e2e.runner import KEY, Ran, run
 from tests.wire.recordings import recordings
@@ -17,6 +19,7 @@ from tests.wire.replay import Player, playing
 
 PLAIN = next(one for one in recordings("6") if one.path.stem == "plain-text")
 MAIN = ("-m", "handinger_tui")
+needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from handinger_tui.ledger.charges.entries import NUMBERS
 from handinger_tui.ledger.charges.turn_records import turn_record
 from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.database_file import NEWER
+from tests.cli.program import needs_full_device
 from tests.e2e.runner import run
 from tests.ledger.raw_rows import NOON_MS, cells, put, put_in
 from tests.ledger.samples import answered, play, session, turn_request
@@ -146,7 +147,7 @@ async def test_a_reader_that_closes_the_pipe_early_causes_no_error(tmp_path: Pat
     rows.close()  # type: ignore[attr-defined]  # a generator, as the interpreter closes it when the reader is gone
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@needs_full_device
 @pytest.mark.parametrize("form", ["--json", "--csv"])
 def test_a_full_disk_is_reported_in_one_line(own_home: Path, form: str) -> None:
     command = [sys.executable, "-m", "handinger_tui", "costs", form]

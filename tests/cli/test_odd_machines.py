@@ -19,7 +19,7 @@ from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.run_output import only_prints
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.local.server import LocalServer
-from tests.cli.program import PLAIN, environ, service, start
+from tests.cli.program import PLAIN, environ, needs_full_device, service, start
 from tests.e2e.runner import run
 from tests.ledger.samples import answered, opened, play, session, turn_request
 
@@ -253,7 +253,7 @@ def test_a_closed_stderr_costs_neither_the_answer_nor_its_file(tmp_path: Path) -
     assert saved.read_text().strip() == json.loads(out)["text"].strip() != ""
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@needs_full_device
 @pytest.mark.parametrize(
     ("words", "is_output_full", "expected"),
     [
@@ -331,7 +331,7 @@ def start_and_end(home: Path, *words: str) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@needs_full_device
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -353,7 +353,7 @@ def test_an_output_that_was_lost_is_no_success_and_hides_no_failure(
     assert "Cannot write the output" in err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@needs_full_device
 def test_an_answer_that_cannot_be_printed_is_in_the_history(tmp_path: Path) -> None:
     with service() as (player, url), Path("/dev/full").open("wb") as full:
         command = start(environ(tmp_path, url), "-p", "hi", stdout=full.fileno())

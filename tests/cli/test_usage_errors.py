@@ -13,7 +13,7 @@ import pytest
 from handinger_tui.cli.args import command_parser, implementation, walk
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.run_output import end_early
-from tests.cli.program import PLAIN, environ, service, start
+from tests.cli.program import PLAIN, environ, needs_full_device, service, start
 from tests.e2e.runner import run
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def test_the_answer_and_json_do_not_both_go_to_standard_output(tmp_path: Path) -
 TEXTS = (("--help",), ("-p", "--help"), ("costs", "-h"), ("sessions", "rm", "--help"), ("-p", "--version"))
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@needs_full_device
 @pytest.mark.parametrize("argv", TEXTS, ids=" ".join)
 def test_a_help_that_cannot_be_printed_is_an_error(argv: tuple[str, ...], tmp_path: Path) -> None:
     with Path("/dev/full").open("wb") as full:

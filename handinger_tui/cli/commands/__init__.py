@@ -41,7 +41,7 @@ class Implementation(NamedTuple):
     """Command lines for the help, without the name of the program; each action has one."""
     takes: Mapping[str, str] | None = None
     """By option, or action: the other arguments that have an effect beside it; the rest is refused. Each is
-    written as it is shown: `--json`, `URL`. An action with a parser of its own needs none.
+    written as in the help: `--json`, `URL`. An action with a parser of its own needs none.
 
     "": without any of these options. Options of the service say where, not what, and stand beside all.
     """

@@ -121,7 +121,7 @@ def group_line(bucket: Bucket, by: GroupBy, year: int, *, in_credits: bool = Fal
     name = unassigned_name(bucket) if bucket.rises else row_name(by, bucket.key, bucket.title, year)
     last = () if by in TIME_GROUPS else (day_of(bucket.last_ms, year),)
     cells = (name, *_sums(bucket, in_credits=in_credits), *last, "")
-    briefs = {0: _brief_unassigned(bucket)} if bucket.rises else {}
+    briefs = {0: unassigned_name(bucket, "Unassigned")} if bucket.rises else {}
     row = Row(cells, values=_bar_of(bucket, cells, in_credits=in_credits), briefs=briefs)
     session = bucket.key if by is GroupBy.SESSION and not bucket.rises else None
     # The key of the worker belongs to the row of its turns.
@@ -142,14 +142,9 @@ def _sums(bucket: Bucket, *, in_credits: bool) -> tuple[str, ...]:
     )
 
 
-def unassigned_name(bucket: Bucket) -> str:
+def unassigned_name(bucket: Bucket, words: str = UNASSIGNED) -> str:
     """The name of a row of suspense."""
-    return f"{UNASSIGNED} {clean_line(bucket.key, 40)}"
-
-
-def _brief_unassigned(bucket: Bucket) -> str:
-    """The same in short."""
-    return f"Unassigned {clean_line(bucket.key, 40)}"
+    return f"{words} {clean_line(bucket.key, 40)}"
 
 
 def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
@@ -328,7 +323,8 @@ def overview_lines(report: Report, kind: str = "worker") -> list[Line]:
     for bucket in report.suspense:
         name = unassigned_name(bucket)
         cells = (name, *_spent(bucket.total("usd"), bucket.total("credits")), "", "", "", "")
-        lines.append(Line(Row(cells, briefs={0: _brief_unassigned(bucket)}), name, name, rises=bucket.rises))
+        row = Row(cells, briefs={0: unassigned_name(bucket, "Unassigned")})
+        lines.append(Line(row, name, name, rises=bucket.rises))
     return lines
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total, Unit, amount_text, at_price, fitted, price_words
 from handinger_tui.core.decimals import EXACT, json_amount
-from handinger_tui.core.formatting import plural
+from handinger_tui.core.formatting import fitting, plural
 from handinger_tui.core.money.prediction import price_range, unusual_above
 from handinger_tui.core.safety import clean_line
 
@@ -158,7 +158,7 @@ class TypicalCost(Struct, frozen=True):
             dollars = Total(price, doubtful=True).cell()
             choices = [f"{text} · {dollars}" for text in (*choices, median)] + choices
         shortest = f"~{fitted([of.median], CHIP_CELLS - 1, unit)[0]}"
-        return next((text for text in (*choices, median) if len(text) <= CHIP_CELLS), shortest)
+        return fitting((*choices, median, shortest), CHIP_CELLS)
 
     @property
     def unit_and_spread(self) -> tuple[Unit, Spread]:

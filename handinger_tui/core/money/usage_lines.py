@@ -25,7 +25,7 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.bars import BLOCKS, NO_VALUE, PARTS, Look, percent_level, sparkline, stacked_bar
 from handinger_tui.core.columns import aligned, text_of
 from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure
-from handinger_tui.core.formatting import UNKNOWN, day_text, duration, moment_at, plural
+from handinger_tui.core.formatting import UNKNOWN, day_text, duration, fitting, moment_at, plural
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.basis_text import basis_words
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
@@ -88,8 +88,7 @@ def _costs(view: UsageView, width: int) -> list[Line]:
     ]
     price = price_words(at_price(session.value, view.session_usd)) if unit is Unit.CREDITS else ""
     if price:
-        longer = f"{price} at your price"
-        lines.append(_row("", longer if LABEL + len(longer) <= width else price))
+        lines.append(_row("", fitting((f"{price} at your price", price), width - LABEL)))
     gaps = session.gap_words
     if gaps and len(text_of(lines[-1])) + len(gaps) < width:
         lines[-1] = (*lines[-1], (f" {gaps}", Look.MARK))
@@ -127,9 +126,8 @@ def _credits(view: UsageView, width: int) -> list[Line]:
     if _unit(view) is Unit.CREDITS or own.value is None:
         return []
     text = own.about(Unit.CREDITS, bare_text)
-    longer = f"{text} · session {session.about(Unit.CREDITS, bare_text)}"
-    has_room = len(view.turns) > 1 and LABEL + len(longer) <= width
-    return [_row("Credits", longer if has_room else text)]
+    of_session = f" · session {session.about(Unit.CREDITS, bare_text)}" if len(view.turns) > 1 else ""
+    return [_row("Credits", fitting((text + of_session, text), width - LABEL))]
 
 
 def _tokens(view: UsageView, width: int) -> list[Line]:
@@ -155,7 +153,7 @@ def _nearest_limit(gauges: Sequence[Gauge], kind: str, width: int) -> list[Line]
     choices = [left, left.partition(", ")[0], gauge.left_text, gauge.bare_left_text]
     if gauge.spent.value is None:
         choices = [gauge.used_text, UNKNOWN]
-    text = next((one for one in choices if len(name) + len(one) <= width), choices[-1])
+    text = fitting(choices, width - len(name))
     style = Look.PLAIN if gauge.state is GaugeState.BELOW else _STATES[gauge.state]
     return [_row(name, text, style)]
 

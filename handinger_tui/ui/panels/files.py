@@ -11,7 +11,7 @@ from textual import events
 from textual.content import Content
 
 from handinger_tui.core.evidence import ListedFile, file_name, listed_files
-from handinger_tui.core.formatting import size
+from handinger_tui.core.formatting import fitting, size
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.stream import FilePart
 from handinger_tui.core.turns.session import Session
@@ -135,8 +135,7 @@ class FileRows(ItemRows[ListedFile]):
         size_text, turn = size(self.downloads.size(entry.part)), f"turn {entry.turn}"
         room = width - len(self._change(entry)) - 1
         choices = [_joined(size_text, name, turn) for name in (kind, short_type(kind), "")]
-        text = next((text for text in choices if cell_len(text) <= room), choices[-1])
-        return Content.styled(text, FAINT)
+        return Content.styled(fitting(choices, room, cell_len), FAINT)
 
     def _change(self, entry: ListedFile) -> str:
         if entry.changed:

@@ -12,7 +12,7 @@ from textual.content import Content
 
 from handinger_tui.core.citations import Mention, MentionIndex, Mentions, unmentioned
 from handinger_tui.core.evidence import Source, SourceIndex, source_key, title_of, unicode_host
-from handinger_tui.core.formatting import plural
+from handinger_tui.core.formatting import fitting, plural
 from handinger_tui.core.safety import clean_line, contradicted, host_of
 from handinger_tui.core.stream import SourcePart
 from handinger_tui.core.turns.session import Session
@@ -315,7 +315,7 @@ def count_words(total: int, new: int, silent: int, width: int) -> str:
         f"{total:,}{new_text} · {silent:,} unmentioned",
         f"{total:,} · {silent:,} unmentioned",
     )
-    return next((text for text in candidates if len(text) <= width), candidates[-1])
+    return fitting(candidates, width)
 
 
 # -- the panel -----------------------------------------------------------------------------

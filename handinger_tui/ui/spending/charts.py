@@ -127,8 +127,9 @@ def shares(spent: Bucket, width: int) -> list[Content]:
     title, parts = ("Where the cost went", STRONG), shares_of(spent)
     if reason := why_no_split(parts):
         return [Content.assemble(title), Content.styled(reason, FAINT)]
-    # Mostly the same turns are missing in each category: that is said once.
-    note, *different = {part.usd.gap_words for part in parts[: len(CATEGORIES)]}
+    # Mostly the same turns are missing in each category: one note in the title is enough.
+    gaps = [part.usd.gap_words for part in parts]
+    note, *different = {*gaps[: len(CATEGORIES)]}
     if different or len(note) >= width - len(title[0]):
         note = ""
     lines = [
@@ -137,13 +138,13 @@ def shares(spent: Bucket, width: int) -> list[Content]:
     ]
     texts = _amounts([part.usd.value for part in parts])
     room = max(map(len, texts))
-    longest = max(len(part.usd.gap_words) for part in parts)
-    has_shares = note or room + longest + 22 <= width
-    for part, text, (block, color) in zip(parts, texts, PARTS, strict=False):
+    # Block and name take 15 cells, a share 6, and the gap follows a space.
+    has_shares = note or 15 + room + 6 + 1 + max(map(len, gaps)) <= width
+    for part, text, gap, (block, color) in zip(parts, texts, gaps, PARTS, strict=False):
         share = "" if part.part is None or not has_shares else f"{percent_text(part.part):>6}"
         row = [(f"{block} ", color), (f"{part.name:<13}", FAINT), (f"{text:>{room}}", "")]
-        gaps = "" if note else f" {part.usd.gap_words}".rstrip()
-        lines.append(Content.assemble(*row, (share, FAINT), (gaps, MARK)).truncate(width))
+        gap_text = f" {gap}" if gap and not note else ""
+        lines.append(Content.assemble(*row, (share, FAINT), (gap_text, MARK)).truncate(width))
     excess = excess_words(spent.split_excess)
     return [*lines, Content.styled(excess, MARK).truncate(width)] if excess else lines
 

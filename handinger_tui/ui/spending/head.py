@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -15,7 +14,7 @@ from textual.style import Style
 from textual.widget import Widget
 
 from handinger_tui.core.amounts import Unit
-from handinger_tui.core.formatting import plural
+from handinger_tui.core.formatting import fitting, plural
 from handinger_tui.core.money.forecast import forecast_text
 from handinger_tui.core.money.reconciliation import AssignedRise, owners_text, rise_text
 from handinger_tui.core.money.report import Report
@@ -150,25 +149,21 @@ def foot_lines(report: Report, width: int, *, short: bool) -> list[Content]:
     if month is not None:
         text, method = forecast_text(month), "" if month.middle is None else month.method
         if short:
-            text, method = _fitting((text, text.partition(" (")[0]), room), ""
+            text, method = fitting((text, text.partition(" (")[0]), room), ""
         lines += _wrap_labeled("Forecast", text, method, width)
     unassigned = unassigned_texts(report)
     if short and unassigned:
-        unassigned = [_fitting((unassigned[0], unassigned[0].rpartition(": ")[0]), room)]
+        text = unassigned[0]
+        unassigned = [fitting((text, text.rpartition(": ")[0] or text), room)]
     for text in unassigned:
         lines += _wrap_labeled("Unassigned", text, "", width)
     if restated:
         text = clean_line(restated[-1].line())
         more = "" if len(restated) == 1 else f"{len(restated) - 1} more. See: handinger-tui costs"
         if short:
-            text, more = _fitting((text, text.partition(", ")[0]), room), ""
+            text, more = fitting((text, text.partition(", ")[0]), room), ""
         lines += _wrap_labeled("Corrected", text, more, width)
     return lines
-
-
-def _fitting(forms: Sequence[str], room: int) -> str:
-    """The first text that fits, the longest first; else the last one."""
-    return next((text for text in forms if len(text) <= room), forms[-1]) or forms[0]
 
 
 def unassigned_texts(report: Report) -> list[str]:

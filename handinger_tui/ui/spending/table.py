@@ -129,10 +129,9 @@ class SpendingTable(VirtualList[PagedRows]):
         same = self.rows.columns == tuple(columns) and cursor_key is None
         self._cursor_key = self.current.key if same and self.current is not None else cursor_key
         self.rows.reset(columns, count, reload=same)
-        if not same:
-            self._explain_signs()
         self.cursor = min(self.cursor, max(0, count - 1)) if same else 0
         if not same:
+            self._explain_signs()
             self.scroll_to(0, 0, animate=False, force=True, immediate=True)
         self.update()
 

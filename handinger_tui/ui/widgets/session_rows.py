@@ -187,8 +187,8 @@ def _status(row: SessionSummary, opened: Session | None, now_ms: int) -> tuple[t
     A running turn adds its elapsed time. The queue in memory is newer than that of the row.
     """
     sign, words, cost = _status_of_turns(row, opened, now_ms)
-    queue = () if opened is None else with_status(opened.turns, {TurnStatus.QUEUED})
-    return sign, with_queue(words, row.queued if opened is None else len([*queue])), cost
+    queued = row.queued if opened is None else len([*with_status(opened.turns, {TurnStatus.QUEUED})])
+    return sign, with_queue(words, queued), cost
 
 
 def _status_of_turns(

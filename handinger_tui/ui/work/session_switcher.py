@@ -183,7 +183,7 @@ class SessionSwitcher:
         if has_history:
             await self.composer.save_unsent(self._controller.connection.history)
         if not session_id or session_id != self._controller.session_id:
-            # The draft of a session that was left meanwhile is saved: what was typed before is older.
+            # The switch to another session has saved this draft: the older text must not replace it.
             return
         draft = self._draft()
         await self._drafts.save(draft_name(self._controller.shown.session), draft)
