@@ -39,7 +39,7 @@ def play(history: History) -> Iterator[Step]:
             at_ms += pauses.choice([1, 6_000, 40_000, 3_600_000])
             timeline.take(event, at_ms)
             (meter,) = timeline.results()
-            entries = {turn: meter.entry(turn) for turn in timeline.stillness.confirmed}
+            entries = {turn: meter.entry(turn) for turn in timeline.final if timeline.is_confirmed(turn)}
             settled = {turn: (one.amount, meter.by_turn) for turn, one in entries.items() if is_plain(one)}
             yield Step(meter, entered(meter) == (meter.total or 0), settled)
 

@@ -525,8 +525,7 @@ def _with_state(
     if timeline is not None:
         # Nobody knows whether one in doubt is under way.
         ended = ended and (key not in timeline.under_way or key in timeline.in_doubt)
-        still = timeline.stillness
-        confirmed = confirmed or key in (still.proven if _is_zero(money) else still.confirmed)
+        confirmed = confirmed or timeline.is_confirmed(key, at_zero=_is_zero(money))
     return replace(money, ended=ended, confirmed=ended and confirmed)
 
 

@@ -410,7 +410,7 @@ class _Meter:
             # A rise without a new message belongs to the last one, which came in the time of this turn.
             owners = timeline.late_owners
             timeline.touched.update(owners)
-            timeline.stillness.reopen(owners)
+            timeline.stillness.add(timeline.final.intersection(owners))
             during = timeline.others.since(last)
             if during or len(owners) > 1:
                 new = min(during, timeline.others.came - self.shared_with)
@@ -552,27 +552,37 @@ class Stillness:
         self._first: Read | None = None
         """The first of the newest readings with the same figures; None: the worker may be at work."""
         self._since_ms = self._newest_ms = 0
-        self.confirmed: frozenset[Key] = frozenset()
-        """Turns that had ended when the figures had stood still for `SETTLE_MS`."""
-        self.proven: frozenset[Key] = frozenset()
+        self.pending: set[Key] = set()
+        """Turns behind whose end the figures have not yet stood still for `SETTLE_MS`."""
+        self.unproven: set[Key] = set()
         """The same for `LATE_MS`: a cost of zero is no late one."""
 
-    def read(self, read: Read, at_ms: int, ended: set[Key]) -> frozenset[Key]:
-        """Process a reading of the idle worker; returns the turns that it confirms, of those that `ended`."""
-        before, proven = self.confirmed, self.proven
+    def copy(self) -> Stillness:
+        """An independent copy."""
+        other = copy(self)
+        other.pending, other.unproven = self.pending.copy(), self.unproven.copy()
+        return other
+
+    def read(self, read: Read, at_ms: int) -> set[Key]:
+        """Process a reading of the idle worker; returns the turns that it confirms or proves.
+
+        Nothing here goes through those that are done: a long session has thousands.
+        """
         self._newest_ms = at_ms
+        done: set[Key] = set()
         if self._first is None or not self._is_same(self._first, read):
             self._first, self._since_ms = read, at_ms
         elif at_ms - self._since_ms >= SETTLE_MS:
-            self.confirmed = before.union(ended)
+            done, self.pending = self.pending, set()
             if at_ms - self._since_ms >= LATE_MS:
-                self.proven = proven.union(ended)
-        return (self.confirmed - before) | (self.proven - proven)
+                done |= self.unproven
+                self.unproven = set()
+        return done
 
-    def reopen(self, turns: Collection[Key]) -> None:
-        """The amounts of turns have changed after their end."""
-        self.confirmed = self.confirmed.difference(turns)
-        self.proven = self.proven.difference(turns)
+    def add(self, turns: Collection[Key]) -> None:
+        """Turns have ended, or the amounts of some that had ended have changed."""
+        self.pending.update(turns)
+        self.unproven.update(turns)
 
     def end(self) -> None:
         """The worker works, or may."""
@@ -650,7 +660,7 @@ class Timeline:
         other._windows, other.under_way = self._windows.copy(), self.under_way.copy()
         other.final, other.touched = self.final.copy(), self.touched.copy()
         other.unrepeated, other.in_doubt = self.unrepeated.copy(), self.in_doubt.copy()
-        other.stillness, other.others = copy(self.stillness), self.others.copy()
+        other.stillness, other.others = self.stillness.copy(), self.others.copy()
         other._unconfirmed = self._unconfirmed.copy()
         return other
 
@@ -684,8 +694,13 @@ class Timeline:
 
     def owners_before(self, turns: Sequence[Key], *, settled: bool) -> tuple[Key, ...]:
         """Of `late_owners` those that are none of `turns`. `settled`: also if their amounts are settled."""
-        others = {*turns}.union(() if settled else self.stillness.confirmed)
-        return tuple(turn for turn in self.late_owners if turn not in others)
+        others = [turn for turn in self.late_owners if turn not in turns]
+        return tuple(turn for turn in others if settled or not self.is_confirmed(turn))
+
+    def is_confirmed(self, turn: Key, *, at_zero: bool = False) -> bool:
+        """Whether the figures have stood still behind the end of a turn; `at_zero`: its cost is zero so far."""
+        still = self.stillness
+        return turn in self.final and turn not in (still.unproven if at_zero else still.pending)
 
     @property
     def late_owners(self) -> tuple[Key, ...]:
@@ -817,7 +832,7 @@ class Timeline:
         if read.busy:
             self.stillness.end()
         else:
-            self.touched |= self.stillness.read(read, at_ms, self.final)
+            self.touched |= self.stillness.read(read, at_ms)
             self._repeat(at_ms - EARLY_MS)
             for turn in [*compress(self.under_way, self.under_way.values())]:
                 self._leave(turn)
@@ -883,6 +898,7 @@ class Timeline:
         self.unrepeated = {key: at for key, at in ends.items() if key not in repeated}
 
     def _set_final(self, turns: set[Key]) -> None:
+        self.stillness.add(turns - self.final)
         self.final |= turns
         self.unrepeated |= dict.fromkeys(turns, len(self._windows) - 1)
         self.touched |= turns
