@@ -389,6 +389,9 @@ class MoneyIndex:
             self._events = events
         if same < self._kept:
             self._restart()
+        if not self._money:
+            # At first all turns are new, and nearly all of them will not change any more.
+            same = len(events)
         if self._order.newest:
             # The end of a turn may be entered before its last readings: those of the newest one are not kept.
             same = min(same, bisect_left(events, self._order.newest[0].at_ms, key=attrgetter("at_ms")))
