@@ -13,7 +13,7 @@ import json
 import zlib
 from itertools import accumulate, groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.core.stream import COMPACTION_RULE, UNREADABLE, Frame, compacted
 from handinger_tui.core.turns.fold import Fold
@@ -111,10 +111,11 @@ def store_compact_frames(connection: sqlite3.Connection, turn_id: str) -> None:
     is_complete = bool(frames) and frames[-1].seq == upto - 1
     if upto < MIN_FRAMES or not is_complete or any(frame.data == UNREADABLE for frame in frames):
         return
-    packed = _blob(frames)
-    if _frames_in(packed) != frames:
+    columns = _columns(frames)
+    packed = _blob(columns)
+    if _columns_in(packed) != columns:
         return
-    connection.execute(_PUT_GATHERED, (key, COMPACTION_RULE, upto, _blob(compacted(frames))))
+    connection.execute(_PUT_GATHERED, (key, COMPACTION_RULE, upto, _blob(_columns(compacted(frames)))))
     connection.execute(_PUT_PACKED, (key, upto, packed))
     connection.execute(_DELETE_STREAMED, (key, upto))
     connection.execute(_CLEAR_READINGS, (key, upto))
@@ -193,15 +194,23 @@ def _is_joined(single: object, joined: object) -> bool:
 
 
 # -- blobs ------------------------------------------------------------------------------------
-def _blob(frames: Sequence[Frame]) -> bytes:
-    """Frames as compressed JSON: a list for each column. Numbers and times are differences, which repeat."""
-    columns = [
+def _columns(frames: Sequence[Frame]) -> list[list[Any]]:
+    """A list for each column of the frames. Numbers and times are differences, which repeat."""
+    return [
         _differences([frame.seq for frame in frames]),
         _differences([frame.at_ms for frame in frames]),
         *([getattr(frame, name) for frame in frames] for name in ("framing", "event", "id", "data")),
     ]
+
+
+def _blob(columns: list[list[Any]]) -> bytes:
+    """The columns as compressed JSON."""
     # `json.dumps` writes ASCII: it escapes lone surrogates, which no encoding can hold.
     return zlib.compress(json.dumps(columns, separators=(",", ":")).encode())
+
+
+def _columns_in(blob: bytes) -> Any:
+    return json.loads(zlib.decompress(blob))
 
 
 def _differences(numbers: Sequence[int]) -> list[int]:
@@ -213,7 +222,7 @@ def _frames_in(blob: object) -> list[Frame] | None:
     try:
         if not isinstance(blob, bytes):
             return [*map(frame_of, json.loads(unpack(blob)))]
-        seqs, times, *others = json.loads(zlib.decompress(blob))
+        seqs, times, *others = _columns_in(blob)
         rows = zip(accumulate(seqs), accumulate(times), *others, strict=True)
         return [*map(frame_of, rows)]
     except (ValueError, TypeError, zlib.error):
