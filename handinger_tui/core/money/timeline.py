@@ -698,7 +698,7 @@ class Timeline:
         return tuple(turn for turn in others if settled or not self.is_confirmed(turn))
 
     def is_confirmed(self, turn: Key, *, at_zero: bool = False) -> bool:
-        """Whether the figures have stood still behind the end of a turn; `at_zero`: its cost is zero so far."""
+        """Whether the figures have stood still since the end of a turn; `at_zero`: its cost is zero."""
         still = self.stillness
         return turn in self.final and turn not in (still.unproven if at_zero else still.pending)
 

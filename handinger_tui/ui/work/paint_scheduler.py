@@ -98,7 +98,9 @@ KEY_FIRST_S: Final = 0.008
 GAP_S: Final = 0.15
 """So many seconds without a key are a gap between keys that has room for other work."""
 MOST_HELD_S: Final = 3.0
-"""So many seconds such work waits for one."""
+"""So many seconds such work waits for one. Then it begins behind a key, well before the next."""
+BEHIND_KEY_S: Final = 0.02
+"""So many seconds behind a key at most. It is on the screen by then; the next comes after 40 ms or more."""
 REST_S: Final = 10.0
 """So many seconds without a key are a rest."""
 
@@ -141,14 +143,18 @@ class PaintScheduler:
         self.idle.hold()
 
     async def between_keys(self) -> None:
-        """Wait for a gap between keys, at most `MOST_HELD_S`: no key then waits for work that may come later.
+        """Wait for a gap between keys, for about `MOST_HELD_S`: no key then waits for what may come later.
 
         What would tear a text apart waits longer, see `Interaction.pause_in_typing`. Streams in other
         sessions leave no other time for the garbage that would be collected soon.
         """
         began = now = monotonic()
-        while now - self._key_at < GAP_S and now - began < MOST_HELD_S:
-            await asyncio.sleep(GAP_S - (now - self._key_at))
+        while (idle_s := now - self._key_at) < GAP_S:
+            held_s = now - began
+            is_behind_key = KEY_FIRST_S <= idle_s < BEHIND_KEY_S
+            if held_s >= 2 * MOST_HELD_S or (held_s >= MOST_HELD_S and is_behind_key):
+                break
+            await asyncio.sleep(KEY_FIRST_S if held_s >= MOST_HELD_S else GAP_S - idle_s)
             now = monotonic()
         if now - self._key_at >= GAP_S:
             tidy(NEARLY_DUE)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from math import inf
 
 import pytest
 
 from handinger_tui.ui.background import MIN_YOUNG_COLLECTIONS, NEARLY_DUE, RESTING, THRESHOLDS, tidy
 from handinger_tui.ui.work import paint_scheduler
 from handinger_tui.ui.work.paint_scheduler import (
+    BEHIND_KEY_S,
     GAP_S,
+    KEY_FIRST_S,
     MOST_HELD_S,
     QUIET_TICKS,
     REST_S,
@@ -125,14 +128,16 @@ def scheduler_without_work() -> PaintScheduler:
 async def test_work_that_may_come_later_waits_for_a_gap_between_keys_but_not_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    now, keys = 100.0, 0
+    now, next_key, every_s = 100.0, inf, inf
 
     async def sleep(seconds: float) -> None:
-        nonlocal now
-        for _ in range(keys):
-            now += seconds / (keys + 1)
+        nonlocal now, next_key
+        end = now + seconds
+        while next_key <= end:
+            now = next_key
+            next_key += every_s
             scheduler.hold()
-        now += seconds / (keys + 1)
+        now = end
 
     monkeypatch.setattr(paint_scheduler, "monotonic", lambda: now)
     monkeypatch.setattr(asyncio, "sleep", sleep)
@@ -145,10 +150,18 @@ async def test_work_that_may_come_later_waits_for_a_gap_between_keys_but_not_for
     await scheduler.between_keys()
     assert now == pytest.approx(100 + GAP_S)
     assert tidied == [NEARLY_DUE] * 2
-    keys, now = 3, 200.0
+    for every_s in (0.04, 0.07, 0.1, 0.14):
+        now = 200.0
+        next_key = now + every_s
+        scheduler.hold()
+        await scheduler.between_keys()
+        assert 200 + MOST_HELD_S <= now <= 200 + MOST_HELD_S + 2 * every_s, "the person types on"
+        assert now - (next_key - every_s) < BEHIND_KEY_S, "it has the time until the next key"
+    now, every_s = 300.0, KEY_FIRST_S / 2
+    next_key = now + every_s
     scheduler.hold()
     await scheduler.between_keys()
-    assert 200 + MOST_HELD_S <= now <= 200 + MOST_HELD_S + GAP_S, "the person types on"
+    assert now <= 300 + 2 * MOST_HELD_S + GAP_S, "a key is held down"
     assert tidied == [NEARLY_DUE] * 2
 
 
