@@ -20,7 +20,7 @@ from handinger_tui.ui.work.attachments import Message, PromptSnapshot
 from handinger_tui.ui.work.composer import Composer, Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.interaction import Interaction
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TEXT_KEPT: Final = "Your text is still in the prompt."
 TEXT_MOVED: Final = "Your earlier message was not sent. Press ↑ to bring it back."
-
+NOT_STORED: Final = "your message is not stored yet"
 
 RESEND_WORD: Final = "again"
 """The word that must be typed to send a message again."""
@@ -54,22 +54,56 @@ class SendFlow:
         self._composer = composer
         self._attachments = composer.attachments
         self._locks: dict[str, asyncio.Lock] = {}
-        pane.is_leaving = lambda: composer.leaving.any(controller.session_id)
+        self._leaving: dict[str, list[Submission]] = {}
+        """What was entered and is not stored yet, by session; its text may still be in the prompt."""
+        self.sent: Callable[[], Awaitable[None]]
+        """Called when a message of the prompt is stored: what waits behind it goes on."""
+        pane.is_leaving = lambda: bool(self.leaving(controller.session_id))
 
-    async def send(self, submission: Submission) -> bool:
-        """Send an accepted message; the prompt is cleared only after the turn is on disk.
+    def leaving(self, session_id: str) -> Sequence[Submission]:
+        """The messages of a session that were entered and are not stored yet, the earliest first."""
+        return self._leaving.get(session_id, ())
+
+    def send(self, submission: Submission) -> None:
+        """Send in the background what is entered now. Another Enter does not send it once more."""
+        self._accept(submission)
+        self._interaction.run(self._send_accepted(submission), NOT_STORED)
+
+    async def finish(self, submission: Submission) -> None:
+        """Send a line that waited, and wait until it is stored or refused."""
+        self._accept(submission)
+        await self._interaction.finish(self._send_in_order(submission), NOT_STORED, opens=False)
+
+    def _accept(self, submission: Submission) -> None:
+        self._leaving.setdefault(submission.place.session_id, []).append(submission)
+        # The message and its answer come into sight.
+        self._pane.sidebar.close()
+
+    def _forget(self, submission: Submission) -> None:
+        """A message has left the prompt or was not sent: the same text may be entered again."""
+        leaving = self._leaving.get(submission.place.session_id, [])
+        if submission in leaving:
+            leaving.remove(submission)
+
+    async def _send_accepted(self, submission: Submission) -> None:
+        if await self._send_in_order(submission):
+            if submission.replaces is not None:
+                self._composer.end_queue_edit(submission.replaces)
+            await self.sent()
+
+    async def _send_in_order(self, submission: Submission) -> bool:
+        """Send a message; the prompt is cleared only after the turn is on disk.
 
         False: it was not sent.
 
         Raises:
             Elsewhere: the session belongs to another service.
         """
-        session_id = submission.place.session_id
         try:
-            async with self._locks.setdefault(session_id, asyncio.Lock()):
+            async with self._locks.setdefault(submission.place.session_id, asyncio.Lock()):
                 return await self._send(submission)
         finally:
-            self._composer.leaving.finish(submission)
+            self._forget(submission)
 
     def _is_on_screen(self, submission: Submission) -> bool:
         return self._controller.session_id == submission.place.session_id
@@ -180,7 +214,7 @@ class SendFlow:
         snapshot = PromptSnapshot(turn.request.prompt, turn.request.attachments, lineage=lineage)
         place = replace(self._controller.place(actor), budget=budget)
         submission = Submission(place, snapshot, text=snapshot.text, again=turn.request)
-        return await self.send(submission)
+        return await self._send_in_order(submission)
 
     async def send_queued(self, actor: SessionActor, turn: Turn) -> None:
         """Send a queued message before the others, after a question that names its cost.
@@ -242,9 +276,8 @@ class SendFlow:
         if not submission.is_early:
             self._composer.clear_sent(snapshot, message.files)
         if submission.replaces is None:
-            # An edit stays registered until `send` returns: else its turn would look as if it
-            # had left the queue.
-            self._composer.leaving.finish(submission)
+            # An edit is leaving until `_send` returns: else its turn would look as if it had left the queue.
+            self._forget(submission)
         # The first message of a session changes the name under which its draft is saved.
         name = draft_name(submission.place.actor.session)
         if submission.place.draft_name != name:
