@@ -45,10 +45,9 @@ from handinger_tui.ui.sessions.hooks import Hooks
 from handinger_tui.ui.sessions.left_running import check_left_running
 from handinger_tui.ui.sessions.message_files import (
     check_file,
-    check_mentions,
-    compose_message,
     require_same,
     sendable,
+    with_mentions,
 )
 from handinger_tui.ui.sessions.opening import open_first
 from handinger_tui.ui.widgets.status_text import (
@@ -125,7 +124,7 @@ class PlainMessage:
         """
         files: list[Attachment] = []
         if not is_pasted:
-            text, files = compose_message(text, (), await check_mentions(self._check, text), {})
+            text, files = await with_mentions(text, self._check)
         for before in tuple(self._files.values()):
             (now,) = sendable([await self._check(before.path)])
             # The next line sends it as it is now.

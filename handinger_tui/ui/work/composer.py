@@ -12,7 +12,7 @@ from handinger_tui.core.acts import Offer
 from handinger_tui.core.attention import SEEN_AFTER_S
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.prompts import Draft, draft_of_request, expand_chips, history_entry
-from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, Turn, TurnRequest
+from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, Turn
 from handinger_tui.ui.work.attachments import Attachments, PromptSnapshot
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class Submission(Struct, frozen=True):
     """The text to send, before its mentions are resolved to files."""
     released: str | None = None
     """The id of the queued turn that is sent before the others; the prompt is not involved."""
-    again: TurnRequest | None = None
-    """The earlier message that is sent again as it was; the prompt is not involved."""
+    is_again: bool = False
+    """Whether it is an earlier message that is sent as it was; the prompt is not involved."""
     is_early: bool = False
     """Whether it was entered before the session was on the screen; it is not in the prompt any more."""
 
@@ -123,7 +123,15 @@ class Composer:
     # -- sending ---------------------------------------------------------------------------------
     def snapshot(self) -> PromptSnapshot:
         """A snapshot of what is in the prompt now."""
-        return self.attachments.snapshot(self._lineage)
+        prompt, attachments = self.prompt, self.attachments
+        return PromptSnapshot(
+            prompt.text,
+            attachments.chosen,
+            tuple(prompt.pasted.texts),
+            attachments.mentioned,
+            attachments.drops,
+            self._lineage,
+        )
 
     def submission(
         self, place: Place, offer: Offer | None, leaving: Sequence[Submission], *, is_read: bool

@@ -12,11 +12,11 @@ from handinger_tui.core.acts import MAY_RUN_TWICE, Moot, until_sent
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError
 from handinger_tui.core.prompts import Draft
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.turn import Lineage, StartPolicy, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Attachment, Lineage, StartPolicy, Turn, TurnStatus
 from handinger_tui.ui.commands.money import raise_limit
 from handinger_tui.ui.sessions.controller import Obstacles, SessionController
 from handinger_tui.ui.sessions.drafts import draft_name
-from handinger_tui.ui.work.attachments import Message, PromptSnapshot
+from handinger_tui.ui.work.attachments import PromptSnapshot
 from handinger_tui.ui.work.composer import Composer, Submission
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.interaction import Interaction
+    from handinger_tui.ui.sessions.message_files import Message
     from handinger_tui.ui.work.pane import SessionPane
 
 TEXT_KEPT: Final = "Your text is still in the prompt."
@@ -52,7 +53,6 @@ class SendFlow:
         self._interaction = interaction
         self._pane = pane
         self._composer = composer
-        self._attachments = composer.attachments
         self._locks: dict[str, asyncio.Lock] = {}
         self._leaving: dict[str, list[Submission]] = {}
         """What was entered and is not stored yet, by session; its text may still be in the prompt."""
@@ -110,10 +110,7 @@ class SendFlow:
 
     async def _send(self, submission: Submission) -> bool:
         try:
-            if submission.again is not None:
-                message = await self._attachments.message_again(submission.again)
-            else:
-                message = await self._attachments.message(replace(submission.snapshot, text=submission.text))
+            message = await self._checked(submission)
             sent = await self._confirm_resend(submission, message) and await self._hand_over(
                 submission, message
             )
@@ -130,6 +127,23 @@ class SendFlow:
                 return True
             self._keep_unsent(submission)
         return False
+
+    async def _checked(self, submission: Submission) -> Message:
+        """What is sent, after each file was checked once more: it may have changed since it was attached.
+
+        Raises:
+            AttachmentProblem: a file cannot be sent or has changed. Nothing is changed.
+        """
+        from handinger_tui.ui.sessions.message_files import Message, with_mentions  # with the first message
+
+        snapshot, attachments = submission.snapshot, self._composer.attachments
+        text, files = submission.text, list[Attachment]()
+        if not submission.is_again:
+            text, files = await with_mentions(
+                text, attachments.check_mention, snapshot.pasted, snapshot.mentions
+            )
+        files += [await attachments.check_again(file) for file in snapshot.files]
+        return Message.of(text, files)
 
     async def _hand_over(self, submission: Submission, message: Message) -> bool:
         """Store and start the turn, queue it, or let it replace the queued one that was edited.
@@ -213,7 +227,7 @@ class SendFlow:
         """
         snapshot = PromptSnapshot(turn.request.prompt, turn.request.attachments, lineage=lineage)
         place = replace(self._controller.place(actor), budget=budget)
-        submission = Submission(place, snapshot, text=snapshot.text, again=turn.request)
+        submission = Submission(place, snapshot, text=snapshot.text, is_again=True)
         return await self._send_in_order(submission)
 
     async def send_queued(self, actor: SessionActor, turn: Turn) -> None:
@@ -261,7 +275,7 @@ class SendFlow:
     async def _clear(self, submission: Submission, message: Message) -> None:
         """Remove a stored message, and nothing else, from its prompt and its draft."""
         snapshot = submission.snapshot
-        if submission.again is not None and self._composer.prompt.text.strip() != snapshot.text.strip():
+        if submission.is_again and self._composer.prompt.text.strip() != snapshot.text.strip():
             if self._is_on_screen(submission):
                 self._pane.trouble(None)
             return
