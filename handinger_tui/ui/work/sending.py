@@ -12,7 +12,7 @@ from handinger_tui.core.acts import MAY_RUN_TWICE, Moot, until_sent
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError
 from handinger_tui.core.prompts import Draft
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.turn import Attachment, Lineage, StartPolicy, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Attachment, Lineage, Turn, TurnStatus
 from handinger_tui.ui.commands.money import raise_limit
 from handinger_tui.ui.sessions.controller import Obstacles, SessionController
 from handinger_tui.ui.sessions.drafts import draft_name
@@ -151,26 +151,26 @@ class SendFlow:
         False when a limit blocks it and the person does not raise it.
         """
         place, text, files = submission.place, message.text, message.files
+        obstacles = self._obstacles(submission)
+        while obstacles.remain:
+            async with obstacles.attempt() as start:
+                if submission.replaces is not None:
+                    await place.actor.edit_queued(submission.replaces, text, place.budget, files)
+                else:
+                    lineage, offer = submission.snapshot.lineage, submission.offer
+                    await place.actor.send(
+                        text, place.budget, files, start=start, lineage=lineage, offer=offer
+                    )
+        return obstacles.are_overcome
 
-        async def send(start: StartPolicy) -> None:
-            if submission.replaces is not None:
-                await place.actor.edit_queued(submission.replaces, text, place.budget, files)
-            else:
-                lineage, offer = submission.snapshot.lineage, submission.offer
-                await place.actor.send(text, place.budget, files, start=start, lineage=lineage, offer=offer)
-
-        return await self._start(submission, send)
-
-    async def _start(self, submission: Submission, send: Callable[[StartPolicy], Awaitable[object]]) -> bool:
-        """Call `send` until it succeeds; False when a limit blocks it and the person does not raise it."""
+    def _obstacles(self, submission: Submission) -> Obstacles:
         actor = submission.place.actor
 
         async def raise_it(gauge: Any) -> bool:
             about, front = self._about(submission), self._interaction
             return await raise_limit(self._controller, front, actor, gauge, sending=True, about=about)
 
-        agree = partial(self._agree, submission)
-        return await Obstacles(self._controller, actor, agree, raise_it).overcome(send)
+        return Obstacles(self._controller, actor, partial(self._agree, submission), raise_it)
 
     async def _agree(self, submission: Submission, yes: str, body: str) -> bool:
         """Ask whether to send; of a session that is not on the screen the question names the title."""
@@ -258,8 +258,11 @@ class SendFlow:
         snapshot = PromptSnapshot(turn.request.prompt, turn.request.attachments)
         place = replace(self._controller.place(actor), budget=budget)
         submission = Submission(place, snapshot, released=turn.turn_id)
-        agreed = await self._start(submission, partial(actor.resume, only=turn.turn_id))
-        if agreed and turn.turn_id in actor.queue.ids:
+        obstacles = self._obstacles(submission)
+        while obstacles.remain:
+            async with obstacles.attempt() as start:
+                await actor.resume(start, only=turn.turn_id)
+        if obstacles.are_overcome and turn.turn_id in actor.queue.ids:
             held = actor.queue.hold is not None
             say(f"Next in the queue{', which stays held' if held else ': it is sent when the turn ends'}.")
 
