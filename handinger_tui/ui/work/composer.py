@@ -139,9 +139,9 @@ class Composer:
         """What is entered: all that is in the prompt and not `leaving` already; None: nothing."""
         snapshot = self.snapshot()
         if snapshot.text.strip():
-            if (rest := beyond(snapshot, leaving)) is None:
+            if (remaining := beyond(snapshot, leaving)) is None:
                 return None
-            snapshot = rest
+            snapshot = remaining
         if self.queue_edit is None:
             return Submission(place, snapshot, offer=offer, is_read=is_read)
         turn = self.queue_edit.turn
