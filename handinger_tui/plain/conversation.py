@@ -45,10 +45,9 @@ from handinger_tui.ui.sessions.hooks import Hooks
 from handinger_tui.ui.sessions.left_running import check_left_running
 from handinger_tui.ui.sessions.message_files import (
     check_file,
-    check_mentions,
-    compose_message,
     require_same,
     sendable,
+    with_mentions,
 )
 from handinger_tui.ui.sessions.opening import open_first
 from handinger_tui.ui.widgets.status_text import (
@@ -125,7 +124,7 @@ class PlainMessage:
         """
         files: list[Attachment] = []
         if not is_pasted:
-            text, files = compose_message(text, (), await check_mentions(self._check, text), {})
+            text, files = await with_mentions(text, self._check)
         for before in tuple(self._files.values()):
             (now,) = sendable([await self._check(before.path)])
             # The next line sends it as it is now.
@@ -436,34 +435,32 @@ class Conversation:
         """
         message, actor, offered = self._message, self.controller.shown, self._offered
         budget = self.controller.budget
-        ids: list[str] = []
-
-        async def send(policy: StartPolicy) -> None:
-            policy = start if policy is StartPolicy.MEASURED else policy
-            ready, files = await message.ready(text, is_pasted=is_pasted)
-            lineage = message.lineage
-            ids.append(await actor.send(ready, budget, files, start=policy, lineage=lineage, offer=offered))
-
+        obstacles, turn_id = self._obstacles(actor, start), ""
         try:
-            agreed = await self._may_send_again(text) and await self._start_turn(actor, send)
+            may_send = await self._may_send_again(text)
+            while may_send and obstacles.remain:
+                async with obstacles.attempt() as policy:
+                    ready, files = await message.ready(text, is_pasted=is_pasted)
+                    lineage = message.lineage
+                    turn_id = await actor.send(
+                        ready, budget, files, start=policy, lineage=lineage, offer=offered
+                    )
         except (HandingerError, asyncio.CancelledError):
             await self._keep(text)
             raise
-        if not agreed:
+        if not obstacles.are_overcome:
             await self._keep(text)
             self._out.tell("note", "Not sent. The text is kept: /send sends it.")
             return
         message.begin_next()
         self.unsaved_texts = [one for one in self.unsaved_texts if one != text]
-        self._say_queued(actor, ids[-1])
+        self._say_queued(actor, turn_id)
 
-    async def _start_turn(
-        self, actor: SessionActor, send: Callable[[StartPolicy], Awaitable[object]]
-    ) -> bool:
+    def _obstacles(self, actor: SessionActor, start: StartPolicy = StartPolicy.MEASURED) -> Obstacles:
         async def agree(yes: str, body: str) -> bool:
             return await self._front.confirm(f"{yes}?", body, yes=yes, no="Do not send")
 
-        return await Obstacles(self.controller, actor, agree, self._refuse).overcome(send)
+        return Obstacles(self.controller, actor, agree, self._refuse, start)
 
     async def _refuse(self, gauge: Any) -> bool:
         """Say which limit is reached: it is raised by a command, never in passing."""
@@ -487,16 +484,12 @@ class Conversation:
 
     async def _send_again(self, actor: SessionActor, turn: Turn, budget: str, lineage: Lineage) -> bool:
         """Send the message of an earlier turn once more; the question about it was answered with yes."""
-        request = turn.request
-        is_sent = await self._start_turn(
-            actor,
-            lambda start: actor.send(
-                request.prompt, budget, request.attachments, start=start, lineage=lineage
-            ),
-        )
-        if is_sent:
-            self._say_queued(actor, actor.session.turns[-1].turn_id)
-        return is_sent
+        text, files, obstacles = turn.request.prompt, turn.request.attachments, self._obstacles(actor)
+        while obstacles.remain:
+            async with obstacles.attempt() as start:
+                turn_id = await actor.send(text, budget, files, start=start, lineage=lineage)
+                self._say_queued(actor, turn_id)
+        return obstacles.are_overcome
 
     async def send_queued(self) -> None:
         """Send what is held in the queue, after a question. Raises LedgerError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -18,7 +19,7 @@ from handinger_tui.ui.sessions.drafts import DraftStore, draft_name
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
     from handinger_tui.core.money.spending import Bucket
     from handinger_tui.core.money.typical_cost import TypicalCost
@@ -57,7 +58,12 @@ NO_HISTORY: Final = (
 
 
 class Obstacles:
-    """What keeps a message from being sent, and what the person decides about it."""
+    """What keeps a message from being sent, and what the person decides about it.
+
+    while obstacles.remain:
+        async with obstacles.attempt() as start:
+            await actor.send(text, start=start)
+    """
 
     def __init__(
         self,
@@ -65,6 +71,7 @@ class Obstacles:
         actor: SessionActor,
         agree: Callable[[str, str], Awaitable[bool]],
         raise_limit: Callable[[Gauge], Awaitable[bool]],
+        start: StartPolicy = StartPolicy.MEASURED,
     ) -> None:
         """`agree` asks a question, by its answer for a yes and its words.
 
@@ -75,24 +82,27 @@ class Obstacles:
         self._agree = agree
         self._raise_limit = raise_limit
         self._has_agreed = self._has_settled = False
-        self._start = StartPolicy.MEASURED
+        self._start = start
         """How the next attempt starts."""
+        self.remain = True
+        """Whether there is another attempt: it was not sent, and the person does not leave it at that."""
+        self.are_overcome = False
+        """Whether it was sent."""
 
-    async def overcome(self, send: Callable[[StartPolicy], Awaitable[object]]) -> bool:
-        """Call `send` until it succeeds; False where the person leaves it at a refusal.
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[StartPolicy]:
+        """Send within this. A refusal ends here, once the person has decided about it.
 
         Raises:
             HandingerError: a refusal with nothing to decide.
             LedgerError
         """
-        while True:
-            try:
-                await send(self._start)
-            except HandingerError as refusal:
-                if not await self._may_try_again(refusal):
-                    return False
-            else:
-                return True
+        try:
+            yield self._start
+        except HandingerError as refusal:
+            self.remain = await self._may_try_again(refusal)
+        else:
+            self.remain, self.are_overcome = False, True
 
     async def _may_try_again(self, refusal: HandingerError) -> bool:
         """Whether to try again; False where the person leaves it at that.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
 from handinger_tui.core.prompts import compose, file_mentions
@@ -15,6 +18,18 @@ AS_TEXT: Final = r"Check the path, or type \@ to send it as text."
 
 FileCheck = Attachment | AttachmentProblem
 """The result of checking a file: the attachment, or the reason why it cannot be sent."""
+
+
+class Message(Struct, frozen=True):
+    """What is sent. Files mentioned in the text appear in it by their plain names."""
+
+    text: str
+    files: tuple[Attachment, ...]
+
+    @classmethod
+    def of(cls, text: str, files: Iterable[Attachment]) -> Message:
+        """A text with its files, each once."""
+        return cls(text, tuple({file.path: file for file in files}.values()))
 
 
 async def check_file(attach: Callable[[str], Attachment], path: str) -> FileCheck:
@@ -33,19 +48,18 @@ def sendable(checks: Sequence[FileCheck]) -> list[Attachment]:
     return [check for check in checks if isinstance(check, Attachment)]
 
 
-async def check_mentions(check: Callable[[str], Awaitable[FileCheck]], text: str) -> dict[str, FileCheck]:
-    """What a text may mention as files (`@path`), each checked."""
-    return {path: await check(path) for path in file_mentions(text).paths}
-
-
-def compose_message(
-    text: str, pasted: Sequence[str], now: Mapping[str, FileCheck], earlier: Mapping[str, FileCheck]
+async def with_mentions(
+    text: str,
+    check: Callable[[str], Awaitable[FileCheck]],
+    pasted: Sequence[str] = (),
+    earlier: Mapping[str, FileCheck] = MappingProxyType({}),
 ) -> tuple[str, list[Attachment]]:
-    """What is sent for `text`, and the files it mentions. `now`: the result of `check_mentions`.
+    """What is sent for `text`, and the files it mentions (`@path`), each checked.
 
     Raises:
         AttachmentProblem: a file cannot be sent, or has changed since its `earlier` check.
     """
+    now = {path: await check(path) for path in file_mentions(text).paths}
     sent = compose(text, pasted, lambda path: not isinstance(now[path], NoSuchFile))
     return sent.text, [_require_sendable(now[path], earlier.get(path)) for path in sent.paths]
 

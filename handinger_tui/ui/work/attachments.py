@@ -19,14 +19,14 @@ from handinger_tui.core.prompts import (
     partial_mention_at,
     without_mention,
 )
-from handinger_tui.core.turns.turn import Attachment, Lineage, TurnRequest
+from handinger_tui.core.turns.turn import Attachment, Lineage
 from handinger_tui.ui.widgets.strips import Chip, ChipKind, Chips, file_chip, text_chip, wrong_chip
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
     from handinger_tui.ui.ports import LocalFiles
-    from handinger_tui.ui.sessions.message_files import FileCheck
+    from handinger_tui.ui.sessions.message_files import FileCheck, Message
     from handinger_tui.ui.widgets.prompt import PromptBox
 
 DROP_TIMEOUT_S: Final = 10.0
@@ -61,13 +61,6 @@ class PromptSnapshot(Struct, frozen=True):
     def draft(self) -> Draft:
         """The snapshot in the form in which it is saved to disk."""
         return draft_as_typed(self.text, self.files, self.pasted, self.lineage)
-
-
-class Message(Struct, frozen=True):
-    """What is sent. Files mentioned in the text appear in it by their plain names."""
-
-    text: str
-    files: tuple[Attachment, ...] = ()
 
 
 class Attachments:
@@ -194,16 +187,15 @@ class Attachments:
         return replace(snapshot, text=text, files=tuple(files), drops=())
 
     # -- the message -----------------------------------------------------------------------------
-    def snapshot(self, lineage: Lineage | None) -> PromptSnapshot:
-        """A snapshot of what is in the prompt now. `lineage`: the earlier message it is made from."""
-        return PromptSnapshot(
-            self._prompt.text,
-            self.chosen,
-            tuple(self._prompt.pasted.texts),
-            self._mentions.checks,
-            tuple(self._drops),
-            lineage,
-        )
+    @property
+    def mentioned(self) -> Mapping[str, FileCheck]:
+        """The files that the text mentions, by path, as they were when their chips were made."""
+        return self._mentions.checks
+
+    @property
+    def drops(self) -> tuple[Drop, ...]:
+        """Pasted texts whose paths are still being checked."""
+        return tuple(self._drops)
 
     def restore(self, files: Iterable[Attachment]) -> None:
         """The prompt holds another draft, with these files."""
@@ -215,42 +207,29 @@ class Attachments:
         """Remove what was sent."""
         self._chosen = {file.path: file for file in self.chosen if file not in sent}
 
-    async def message(self, snapshot: PromptSnapshot) -> Message:
-        """The message for a snapshot, after every file was checked again.
-
-        Raises:
-            AttachmentProblem: a file cannot be sent or has changed since it was attached. Nothing is changed.
-        """
-        try:
-            text, mentioned_files = await self._mentions.resolve(
-                snapshot.text, snapshot.pasted, snapshot.mentions
-            )
-            files = [*mentioned_files, *[await self._recheck(file) for file in snapshot.files]]
-        finally:
-            self.show()
-        return Message(text, tuple({file.path: file for file in files}.values()))
-
     async def message_with(self, text: str, paths: Sequence[str]) -> Message:
         """The message for `text` and these files, independent of the prompt.
 
         Raises:
             AttachmentProblem: a file cannot be sent.
         """
-        from handinger_tui.ui.sessions.message_files import sendable  # with the first message
+        from handinger_tui.ui.sessions.message_files import Message, sendable, with_mentions  # as above
 
-        resolved, mentioned_files = await self._mentions.resolve(text, (), {})
-        files = [*mentioned_files, *sendable([await self._check_file(path) for path in paths])]
-        return Message(resolved, tuple({file.path: file for file in files}.values()))
+        resolved, mentioned = await with_mentions(text, self._check_file)
+        return Message.of(resolved, [*mentioned, *sendable([await self._check_file(path) for path in paths])])
 
-    async def message_again(self, request: TurnRequest) -> Message:
-        """An earlier message as it was, independent of the prompt.
+    async def check_mention(self, path: str) -> FileCheck:
+        """Check a file that a text mentions, before that is sent. Its chip shows what was found."""
+        now = await self._mentions.check_again(path)
+        self.show()
+        return now
+
+    async def check_again(self, file: Attachment) -> Attachment:
+        """Check an attached file, before it is sent. Its chip shows what was found.
 
         Raises:
-            AttachmentProblem: a file cannot be sent or has changed since then.
+            AttachmentProblem: it cannot be sent or has changed since it was attached.
         """
-        return Message(request.prompt, tuple([await self._recheck(file) for file in request.attachments]))
-
-    async def _recheck(self, file: Attachment) -> Attachment:
         from handinger_tui.ui.sessions.message_files import require_same  # with the first file
 
         now = await self._check_file(file.path)
@@ -259,11 +238,13 @@ class Attachments:
         if isinstance(now, AttachmentProblem):
             if is_current:
                 self._problems[file.path] = now
+                self.show()
             raise now
         now = replace(now, path=file.path, name=file.name, media_type=file.media_type)
         if is_current:
             self._problems.pop(file.path, None)
             self._chosen[file.path] = now
+            self.show()
         require_same(file, now)
         return now
 
@@ -362,16 +343,9 @@ class MentionLookup:
         """The mentioned files by path, as they were when their chips were made."""
         return dict(self._checks)
 
-    async def resolve(
-        self, text: str, pasted: Sequence[str], earlier: Mapping[str, FileCheck]
-    ) -> tuple[str, list[Attachment]]:
-        """What is sent for `text`, and the files it mentions, each checked again.
-
-        Raises:
-            AttachmentProblem: a file cannot be sent, or has changed since its `earlier` check.
-        """
-        from handinger_tui.ui.sessions.message_files import check_mentions, compose_message  # as above
-
-        now = await check_mentions(self._check_file, text)
-        self._checks.update((path, check) for path, check in now.items() if path in self._checks)
-        return compose_message(text, pasted, now, earlier)
+    async def check_again(self, path: str) -> FileCheck:
+        """Check a file once more, whatever is known of it."""
+        now = await self._check_file(path)
+        if path in self._checks:
+            self._checks[path] = now
+        return now

@@ -1,4 +1,4 @@
-"""The message being written, and its one owner: text, attachments, where it came from, what leaves."""
+"""The message being written, and its one owner: text, attachments, where it came from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handinger_tui.core.acts import Offer
 from handinger_tui.core.attention import SEEN_AFTER_S
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.prompts import Draft, draft_of_request, expand_chips, history_entry
-from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, Turn, TurnRequest
+from handinger_tui.core.turns.turn import Attachment, Lineage, LineageKind, Turn
 from handinger_tui.ui.work.attachments import Attachments, PromptSnapshot
 
 if TYPE_CHECKING:
@@ -41,57 +41,37 @@ class Submission(Struct, frozen=True):
     """The text to send, before its mentions are resolved to files."""
     released: str | None = None
     """The id of the queued turn that is sent before the others; the prompt is not involved."""
-    again: TurnRequest | None = None
-    """The earlier message that is sent again as it was; the prompt is not involved."""
+    is_again: bool = False
+    """Whether it is an earlier message that is sent as it was; the prompt is not involved."""
     is_early: bool = False
     """Whether it was entered before the session was on the screen; it is not in the prompt any more."""
 
 
-class Leaving:
-    """What was entered and is not yet stored; its text may still be in the prompt."""
+def beyond(snapshot: PromptSnapshot, leaving: Sequence[Submission]) -> PromptSnapshot | None:
+    """The snapshot without the messages that are being sent but are still in the prompt.
 
-    def __init__(self) -> None:
-        self._messages: dict[str, list[Submission]] = {}
-        """By session."""
+    None when nothing remains, as when Enter is pressed twice.
+    """
+    text, files = snapshot.text, snapshot.files
+    for earlier in leaving:
+        if earlier.is_early:
+            continue
+        text = text.removeprefix(earlier.snapshot.text)
+        files = tuple(file for file in files if file not in earlier.snapshot.files)
+    if text == snapshot.text:
+        return replace(snapshot, files=files)
+    return replace(snapshot, text=text, files=files) if text.strip() or files else None
 
-    def any(self, session_id: str) -> bool:
-        """Whether a message of the session is accepted but not yet stored on disk."""
-        return bool(self._messages.get(session_id))
 
-    def beyond(self, session_id: str, snapshot: PromptSnapshot) -> PromptSnapshot | None:
-        """The snapshot without the messages that are being sent but are still in the prompt.
-
-        None when nothing remains, as when Enter is pressed twice.
-        """
-        text, files = snapshot.text, snapshot.files
-        for earlier in self._messages.get(session_id, []):
-            if earlier.is_early:
-                continue
-            text = text.removeprefix(earlier.snapshot.text)
-            files = tuple(file for file in files if file not in earlier.snapshot.files)
-        if text == snapshot.text:
-            return replace(snapshot, files=files)
-        return replace(snapshot, text=text, files=files) if text.strip() or files else None
-
-    def apart(self, session_id: str, draft: Draft) -> Draft:
-        """The draft without the messages that are being sent and still stand before it in the prompt."""
-        others = []
-        for earlier in self._messages.get(session_id, []):
-            text = earlier.snapshot.text
-            if not earlier.is_early and draft.text != text and draft.text.startswith(text):
-                others.append(expand_chips(text, earlier.snapshot.pasted))
-                draft = replace(draft, text=draft.text[len(text) :])
-        return replace(draft, others=(*others, *draft.others))
-
-    def accept(self, submission: Submission) -> None:
-        """Register a message when Enter is pressed; `finish` must follow."""
-        self._messages.setdefault(submission.place.session_id, []).append(submission)
-
-    def finish(self, submission: Submission) -> None:
-        """Unregister a message that left the prompt or was not sent: the same text may be submitted again."""
-        leaving = self._messages.get(submission.place.session_id, [])
-        if submission in leaving:
-            leaving.remove(submission)
+def apart(draft: Draft, leaving: Sequence[Submission]) -> Draft:
+    """The draft without the messages that are being sent and still stand before it in the prompt."""
+    others = []
+    for earlier in leaving:
+        text = earlier.snapshot.text
+        if not earlier.is_early and draft.text != text and draft.text.startswith(text):
+            others.append(expand_chips(text, earlier.snapshot.pasted))
+            draft = replace(draft, text=draft.text[len(text) :])
+    return replace(draft, others=(*others, *draft.others))
 
 
 class QueueEdit(Struct, frozen=True):
@@ -120,7 +100,6 @@ class Composer:
         self.prompt = prompt
         self.attachments = attachments
         self._app = app
-        self.leaving = Leaving()
         self.queue_edit: QueueEdit | None = None
         """The queued message that is edited, always of the session on the screen."""
         self._lineage: Lineage | None = None
@@ -144,16 +123,25 @@ class Composer:
     # -- sending ---------------------------------------------------------------------------------
     def snapshot(self) -> PromptSnapshot:
         """A snapshot of what is in the prompt now."""
-        return self.attachments.snapshot(self._lineage)
+        prompt, attachments = self.prompt, self.attachments
+        return PromptSnapshot(
+            prompt.text,
+            attachments.chosen,
+            tuple(prompt.pasted.texts),
+            attachments.mentioned,
+            attachments.drops,
+            self._lineage,
+        )
 
-    def submission(self, place: Place, offer: Offer | None, *, is_read: bool) -> Submission | None:
-        """What is entered: all that is in the prompt and not being sent already; None: nothing."""
+    def submission(
+        self, place: Place, offer: Offer | None, leaving: Sequence[Submission], *, is_read: bool
+    ) -> Submission | None:
+        """What is entered: all that is in the prompt and not `leaving` already; None: nothing."""
         snapshot = self.snapshot()
         if snapshot.text.strip():
-            beyond = self.leaving.beyond(place.session_id, snapshot)
-            if beyond is None:
+            if (remaining := beyond(snapshot, leaving)) is None:
                 return None
-            snapshot = beyond
+            snapshot = remaining
         if self.queue_edit is None:
             return Submission(place, snapshot, offer=offer, is_read=is_read)
         turn = self.queue_edit.turn

@@ -56,6 +56,7 @@ class Submitter:
         self.early = EarlyLines(
             context.controller, interaction, pane, composer, self._finish_command, self._send_early
         )
+        send_flow.sent = self.early.work_through
         self._resuming: set[str] = set()
         """Sessions whose held queue is being resumed."""
         self._confirmed_signs: set[str] = set()
@@ -73,9 +74,11 @@ class Submitter:
             self._interaction.say("Your draft is back. Press Enter again to send it.")
         elif not self.early.takes_enter(pressed_at):
             shown = self._pane.shown
+            place = self._controller.place(self._controller.shown)
             entered = composer.submission(
-                self._controller.place(self._controller.shown),
+                place,
                 shown.as_read(pressed_at),
+                self._send_flow.leaving(place.session_id),
                 is_read=shown.was_read(pressed_at),
             )
             if entered is not None and entered.snapshot.drops:
@@ -143,12 +146,7 @@ class Submitter:
         snapshot = await self._composer.attachments.with_drops(snapshot)
         place = self._controller.place(actor)
         place = replace(place, budget=line.budget or place.budget)
-        submission = Submission(place, snapshot, text=typed.text, is_early=True)
-        self._composer.leaving.accept(submission)
-        self._pane.sidebar.close()
-        await self._interaction.finish(
-            self._send_flow.send(submission), "your message is not stored yet", opens=False
-        )
+        await self._send_flow.finish(Submission(place, snapshot, text=typed.text, is_early=True))
 
     # -- messages --------------------------------------------------------------------------
     async def _send_if_confirmed(self, submission: Submission, sign: str) -> None:
@@ -172,18 +170,8 @@ class Submitter:
         return is_confirmed
 
     def _send(self, submission: Submission) -> None:
-        if submission.replaces is None and self._must_wait(submission.place.session_id):
-            return
-        self._composer.leaving.accept(submission)
-        # The message and its answer come into sight.
-        self._pane.sidebar.close()
-        self._interaction.run(self._send_accepted(submission), "your message is not stored yet")
-
-    async def _send_accepted(self, submission: Submission) -> None:
-        if await self._send_flow.send(submission):
-            if submission.replaces is not None:
-                self._composer.end_queue_edit(submission.replaces)
-            await self.early.work_through()
+        if submission.replaces is not None or not self._must_wait(submission.place.session_id):
+            self._send_flow.send(submission)
 
     def _must_wait(self, session_id: str) -> bool:
         """Whether the service asked for a pause that is not over; if so, say how long it lasts."""
@@ -225,7 +213,7 @@ class Submitter:
 
     def _do_once(self, session_id: str, work: Coroutine[Any, Any, None]) -> None:
         """Do what concerns a held queue, unless that is being done, or a message of the session leaves."""
-        is_busy = session_id in self._resuming or self._composer.leaving.any(session_id)
+        is_busy = session_id in self._resuming or bool(self._send_flow.leaving(session_id))
         if is_busy or self._must_wait(session_id):
             work.close()
             if is_busy:

@@ -188,6 +188,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self._submitter = Submitter(context, interaction, pane, composer, send_flow, self.run_command)
         self.prompt.entered = self._submitter.enter
         self._submitter.early.changed = self.prompt.message_history.changed = self._save_draft_soon
+        switcher.leaving = send_flow.leaving
         switcher.waiting_texts = lambda: self._submitter.early.texts
         self.prompt.before_typing = composer.make_way
         self._startup = Startup(context, interaction, pane, switcher, self._submitter)

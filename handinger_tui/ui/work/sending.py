@@ -12,23 +12,24 @@ from handinger_tui.core.acts import MAY_RUN_TWICE, Moot, until_sent
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError
 from handinger_tui.core.prompts import Draft
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turns.turn import Lineage, StartPolicy, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Attachment, Lineage, Turn, TurnStatus
 from handinger_tui.ui.commands.money import raise_limit
 from handinger_tui.ui.sessions.controller import Obstacles, SessionController
 from handinger_tui.ui.sessions.drafts import draft_name
-from handinger_tui.ui.work.attachments import Message, PromptSnapshot
+from handinger_tui.ui.work.attachments import PromptSnapshot
 from handinger_tui.ui.work.composer import Composer, Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from handinger_tui.engine.session_actor import SessionActor
     from handinger_tui.ui.interaction import Interaction
+    from handinger_tui.ui.sessions.message_files import Message
     from handinger_tui.ui.work.pane import SessionPane
 
 TEXT_KEPT: Final = "Your text is still in the prompt."
 TEXT_MOVED: Final = "Your earlier message was not sent. Press ↑ to bring it back."
-
+NOT_STORED: Final = "your message is not stored yet"
 
 RESEND_WORD: Final = "again"
 """The word that must be typed to send a message again."""
@@ -52,34 +53,64 @@ class SendFlow:
         self._interaction = interaction
         self._pane = pane
         self._composer = composer
-        self._attachments = composer.attachments
         self._locks: dict[str, asyncio.Lock] = {}
-        pane.is_leaving = lambda: composer.leaving.any(controller.session_id)
+        self._leaving: dict[str, list[Submission]] = {}
+        """What was entered and is not stored yet, by session; its text may still be in the prompt."""
+        self.sent: Callable[[], Awaitable[None]]
+        """Called when a message of the prompt is stored: what waits behind it goes on."""
+        pane.is_leaving = lambda: bool(self.leaving(controller.session_id))
 
-    async def send(self, submission: Submission) -> bool:
-        """Send an accepted message; the prompt is cleared only after the turn is on disk.
+    def leaving(self, session_id: str) -> Sequence[Submission]:
+        """The messages of a session that were entered and are not stored yet, the earliest first."""
+        return self._leaving.get(session_id, ())
+
+    def send(self, submission: Submission) -> None:
+        """Send in the background what is entered now. Another Enter does not send it once more."""
+        self._accept(submission)
+        self._interaction.run(self._send_accepted(submission), NOT_STORED)
+
+    async def finish(self, submission: Submission) -> None:
+        """Send a line that waited, and wait until it is stored or refused."""
+        self._accept(submission)
+        await self._interaction.finish(self._send_in_order(submission), NOT_STORED, opens=False)
+
+    def _accept(self, submission: Submission) -> None:
+        self._leaving.setdefault(submission.place.session_id, []).append(submission)
+        # The message and its answer come into sight.
+        self._pane.sidebar.close()
+
+    def _forget(self, submission: Submission) -> None:
+        """A message has left the prompt or was not sent: the same text may be entered again."""
+        leaving = self._leaving.get(submission.place.session_id, [])
+        if submission in leaving:
+            leaving.remove(submission)
+
+    async def _send_accepted(self, submission: Submission) -> None:
+        if await self._send_in_order(submission):
+            if submission.replaces is not None:
+                self._composer.end_queue_edit(submission.replaces)
+            await self.sent()
+
+    async def _send_in_order(self, submission: Submission) -> bool:
+        """Send a message; the prompt is cleared only after the turn is on disk.
 
         False: it was not sent.
 
         Raises:
             Elsewhere: the session belongs to another service.
         """
-        session_id = submission.place.session_id
         try:
-            async with self._locks.setdefault(session_id, asyncio.Lock()):
+            async with self._locks.setdefault(submission.place.session_id, asyncio.Lock()):
                 return await self._send(submission)
         finally:
-            self._composer.leaving.finish(submission)
+            self._forget(submission)
 
     def _is_on_screen(self, submission: Submission) -> bool:
         return self._controller.session_id == submission.place.session_id
 
     async def _send(self, submission: Submission) -> bool:
         try:
-            if submission.again is not None:
-                message = await self._attachments.message_again(submission.again)
-            else:
-                message = await self._attachments.message(replace(submission.snapshot, text=submission.text))
+            message = await self._checked(submission)
             sent = await self._confirm_resend(submission, message) and await self._hand_over(
                 submission, message
             )
@@ -97,32 +128,49 @@ class SendFlow:
             self._keep_unsent(submission)
         return False
 
+    async def _checked(self, submission: Submission) -> Message:
+        """What is sent, after each file was checked once more: it may have changed since it was attached.
+
+        Raises:
+            AttachmentProblem: a file cannot be sent or has changed. Nothing is changed.
+        """
+        from handinger_tui.ui.sessions.message_files import Message, with_mentions  # with the first message
+
+        snapshot, attachments = submission.snapshot, self._composer.attachments
+        text, files = submission.text, list[Attachment]()
+        if not submission.is_again:
+            text, files = await with_mentions(
+                text, attachments.check_mention, snapshot.pasted, snapshot.mentions
+            )
+        files += [await attachments.check_again(file) for file in snapshot.files]
+        return Message.of(text, files)
+
     async def _hand_over(self, submission: Submission, message: Message) -> bool:
         """Store and start the turn, queue it, or let it replace the queued one that was edited.
 
         False when a limit blocks it and the person does not raise it.
         """
         place, text, files = submission.place, message.text, message.files
+        obstacles = self._obstacles(submission)
+        while obstacles.remain:
+            async with obstacles.attempt() as start:
+                if submission.replaces is not None:
+                    await place.actor.edit_queued(submission.replaces, text, place.budget, files)
+                else:
+                    lineage, offer = submission.snapshot.lineage, submission.offer
+                    await place.actor.send(
+                        text, place.budget, files, start=start, lineage=lineage, offer=offer
+                    )
+        return obstacles.are_overcome
 
-        async def send(start: StartPolicy) -> None:
-            if submission.replaces is not None:
-                await place.actor.edit_queued(submission.replaces, text, place.budget, files)
-            else:
-                lineage, offer = submission.snapshot.lineage, submission.offer
-                await place.actor.send(text, place.budget, files, start=start, lineage=lineage, offer=offer)
-
-        return await self._start(submission, send)
-
-    async def _start(self, submission: Submission, send: Callable[[StartPolicy], Awaitable[object]]) -> bool:
-        """Call `send` until it succeeds; False when a limit blocks it and the person does not raise it."""
+    def _obstacles(self, submission: Submission) -> Obstacles:
         actor = submission.place.actor
 
         async def raise_it(gauge: Any) -> bool:
             about, front = self._about(submission), self._interaction
             return await raise_limit(self._controller, front, actor, gauge, sending=True, about=about)
 
-        agree = partial(self._agree, submission)
-        return await Obstacles(self._controller, actor, agree, raise_it).overcome(send)
+        return Obstacles(self._controller, actor, partial(self._agree, submission), raise_it)
 
     async def _agree(self, submission: Submission, yes: str, body: str) -> bool:
         """Ask whether to send; of a session that is not on the screen the question names the title."""
@@ -179,8 +227,8 @@ class SendFlow:
         """
         snapshot = PromptSnapshot(turn.request.prompt, turn.request.attachments, lineage=lineage)
         place = replace(self._controller.place(actor), budget=budget)
-        submission = Submission(place, snapshot, text=snapshot.text, again=turn.request)
-        return await self.send(submission)
+        submission = Submission(place, snapshot, text=snapshot.text, is_again=True)
+        return await self._send_in_order(submission)
 
     async def send_queued(self, actor: SessionActor, turn: Turn) -> None:
         """Send a queued message before the others, after a question that names its cost.
@@ -210,8 +258,11 @@ class SendFlow:
         snapshot = PromptSnapshot(turn.request.prompt, turn.request.attachments)
         place = replace(self._controller.place(actor), budget=budget)
         submission = Submission(place, snapshot, released=turn.turn_id)
-        agreed = await self._start(submission, partial(actor.resume, only=turn.turn_id))
-        if agreed and turn.turn_id in actor.queue.ids:
+        obstacles = self._obstacles(submission)
+        while obstacles.remain:
+            async with obstacles.attempt() as start:
+                await actor.resume(start, only=turn.turn_id)
+        if obstacles.are_overcome and turn.turn_id in actor.queue.ids:
             held = actor.queue.hold is not None
             say(f"Next in the queue{', which stays held' if held else ': it is sent when the turn ends'}.")
 
@@ -227,7 +278,7 @@ class SendFlow:
     async def _clear(self, submission: Submission, message: Message) -> None:
         """Remove a stored message, and nothing else, from its prompt and its draft."""
         snapshot = submission.snapshot
-        if submission.again is not None and self._composer.prompt.text.strip() != snapshot.text.strip():
+        if submission.is_again and self._composer.prompt.text.strip() != snapshot.text.strip():
             if self._is_on_screen(submission):
                 self._pane.trouble(None)
             return
@@ -242,9 +293,8 @@ class SendFlow:
         if not submission.is_early:
             self._composer.clear_sent(snapshot, message.files)
         if submission.replaces is None:
-            # An edit stays registered until `send` returns: else its turn would look as if it
-            # had left the queue.
-            self._composer.leaving.finish(submission)
+            # An edit is leaving until `_send` returns: else its turn would look as if it had left the queue.
+            self._forget(submission)
         # The first message of a session changes the name under which its draft is saved.
         name = draft_name(submission.place.actor.session)
         if submission.place.draft_name != name:

@@ -13,6 +13,7 @@ from handinger_tui.ui.sessions.controller import SessionController
 from handinger_tui.ui.sessions.drafts import FRESH_DRAFT, draft_name
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import MOST_RECENT, Welcome
+from handinger_tui.ui.work.composer import apart
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.ports import EarlyTexts
     from handinger_tui.ui.work.attachments import PromptSnapshot
     from handinger_tui.ui.work.browsing import Browsing
-    from handinger_tui.ui.work.composer import Composer
+    from handinger_tui.ui.work.composer import Composer, Submission
     from handinger_tui.ui.work.pane import SessionPane
 
 
@@ -55,6 +56,8 @@ class SessionSwitcher:
         """Where the draft is kept while there is no history to keep it; None: nowhere, or no longer."""
         self.waiting_texts: Callable[[], Sequence[str]] = tuple
         """The lines that were entered and wait; they belong to the draft until they are turns."""
+        self.leaving: Callable[[str], Sequence[Submission]] = lambda _session_id: ()
+        """What was entered in a session and is not stored yet; its text may still be in the prompt."""
         self._on_disk: Draft | None = None
         """What was typed when it was saved last."""
 
@@ -195,7 +198,7 @@ class SessionSwitcher:
 
     def _draft(self) -> Draft:
         """What is in the prompt, and the lines that wait."""
-        draft = self.composer.leaving.apart(self._controller.session_id, self.composer.draft_to_save())
+        draft = apart(self.composer.draft_to_save(), self.leaving(self._controller.session_id))
         waiting = self.waiting_texts()
         if waiting and not draft.text:
             draft, waiting = replace(draft, text=waiting[0]), waiting[1:]
@@ -221,7 +224,7 @@ class SessionSwitcher:
         if not session_id:
             return draft
         name = draft_name(self._controller.shown.session)
-        if name == FRESH_DRAFT and self.composer.leaving.any(session_id):
+        if name == FRESH_DRAFT and self.leaving(session_id):
             # Its first message is being sent: the text must not become the draft of the next new session.
             await self._drafts.save(session_id, draft)
             await self._drafts.save(FRESH_DRAFT, Draft())
@@ -237,8 +240,7 @@ class SessionSwitcher:
         self.composer.cancel_queue_edit()
         snapshot = self.composer.snapshot()
         if snapshot.draft != saved_draft:
-            sending = self.composer.leaving.any(session_id)
-            name = session_id if sending else draft_name(self._controller.shown.session)
+            name = session_id if self.leaving(session_id) else draft_name(self._controller.shown.session)
             self._interaction.run(self._save_snapshot(name, snapshot))
 
     async def _save_snapshot(self, name: str, snapshot: PromptSnapshot) -> None:

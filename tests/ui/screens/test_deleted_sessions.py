@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Coroutine
 from contextlib import suppress
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
-from handinger_tui.core.errors import AttachmentProblem, HandingerError, Locked
+from handinger_tui.core.errors import HandingerError, Locked
 from handinger_tui.core.prompts import Draft
 from handinger_tui.plain.conversation import Conversation
 from handinger_tui.plain.terminal import Output
@@ -20,8 +22,8 @@ from handinger_tui.ui.ports import AppOptions
 from handinger_tui.ui.sessions.controller import StillConnecting
 from handinger_tui.ui.sessions.deletion import Deletions
 from handinger_tui.ui.sessions.left_running import check_left_running
-from handinger_tui.ui.work.attachments import Message, PromptSnapshot
 from tests.engine.fakes import PLACE, FakeApi
+from tests.ui.disk import Disk, desktop_with
 from tests.ui.fakes import Desktop, NoFiles, answers, summary
 from tests.ui.screens.test_data import answered_data, given
 from tests.ui.screens.test_queue import queue_up, running
@@ -201,28 +203,23 @@ async def test_a_session_that_cannot_be_deleted_can_be_opened_again(monkeypatch:
         assert await deletions.delete_ended()
 
 
-async def test_a_message_that_is_refused_after_its_session_was_deleted_is_kept(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    desktop = Desktop(api=answers("Hello"))
-    checks, goes_on = asyncio.Event(), asyncio.Event()
-
-    async def refuse_later(_snapshot: PromptSnapshot) -> Message:
-        checks.set()
-        await goes_on.wait()
-        raise AttachmentProblem("The file has changed.")
-
+async def test_a_message_that_is_refused_after_its_session_was_deleted_is_kept(folder: Path) -> None:
+    gate = threading.Event()
+    desktop = desktop_with("Hello", disk=Disk(gate))
+    gate.set()
     async with desktop.running() as pilot:
         session_id = await answered(desktop, pilot)
-        monkeypatch.setattr(desktop.work.composer.attachments, "message", refuse_later)
+        await desktop.work.composer.attachments.add([str(folder / "sales.csv")])
+        gate.clear()
         await desktop.send(pilot, "a long message")
-        await checks.wait()
+        await desktop.until(pilot, lambda: desktop.work.send_flow.leaving(session_id))
         await leave(desktop, pilot)
         await delete(desktop, session_id)
-        goes_on.set()
-        await desktop.until(pilot, lambda: "The file has changed." in desktop.notices())
+        (folder / "sales.csv").write_text("changed")
+        gate.set()
+        await desktop.until(pilot, lambda: "sales.csv changed since it was attached" in desktop.notices())
         assert "Your message to “Hi” was not sent." in desktop.notices()
-        assert "a long message" in desktop.work.prompt.message_history.texts
+        assert any("a long message" in text for text in desktop.work.prompt.message_history.texts)
 
 
 async def test_a_message_to_a_session_that_was_deleted_is_refused_in_words() -> None:

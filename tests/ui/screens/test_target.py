@@ -68,7 +68,7 @@ async def attach_and_enter(desktop: Desktop, pilot: Pilot[None], disk: SlowDisk,
     await desktop.work.composer.attachments.add([str(folder / "sales.csv")])
     disk.slow = True
     await desktop.send(pilot, "secret for A")
-    await desktop.until(pilot, lambda: desktop.work.composer.leaving.any(desktop.session.session_id))
+    await desktop.until(pilot, lambda: desktop.work.send_flow.leaving(desktop.session.session_id))
 
 
 async def test_a_new_session_while_a_file_is_hashed_gets_neither_message_nor_file(folder: Path) -> None:
@@ -83,7 +83,7 @@ async def test_a_new_session_while_a_file_is_hashed_gets_neither_message_nor_fil
         await pilot.press(*"own")
         disk.go()
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
-        await desktop.until(pilot, lambda: not desktop.work.composer.leaving.any(a))
+        await desktop.until(pilot, lambda: not desktop.work.send_flow.leaving(a))
         assert typed(desktop) == "own"
         assert not desktop.session.turns
         assert unpack_draft(desktop.history.drafts[a]).text == ""
@@ -104,7 +104,7 @@ async def test_the_first_message_of_a_session_is_not_a_draft_of_the_next_one(fol
         assert not chips(desktop)
         disk.go()
         await desktop.until(pilot, lambda: desktop.api.posts)
-        await desktop.until(pilot, lambda: not desktop.work.composer.leaving.any(a))
+        await desktop.until(pilot, lambda: not desktop.work.send_flow.leaving(a))
         assert desktop.history.drafts[FRESH_DRAFT] == ""
     assert [turn.request.prompt for turn in desktop.engine.session(a).turns] == ["secret for A"]
 
@@ -320,7 +320,7 @@ async def test_another_text_entered_during_a_send_is_sent_next(*, typed_behind: 
     desktop, stored = slow_to_store("one", "two")
     async with desktop.running() as pilot:
         await desktop.send(pilot, "first")
-        await desktop.until(pilot, lambda: desktop.work.composer.leaving.any(desktop.session.session_id))
+        await desktop.until(pilot, lambda: desktop.work.send_flow.leaving(desktop.session.session_id))
         if typed_behind:
             await pilot.press(*"second", "enter", "enter")
         else:
@@ -389,7 +389,7 @@ async def test_the_question_before_a_second_try_names_a_session_out_of_sight(fol
         await desktop.until(pilot, lambda: not desktop.work.composer.is_unseen(monotonic()))
         disk.slow = True
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: desktop.work.composer.leaving.any(a))
+        await desktop.until(pilot, lambda: desktop.work.send_flow.leaving(a))
         await pilot.press("ctrl+n")
         await desktop.until(pilot, lambda: desktop.session.session_id != a)
         disk.go()
