@@ -484,11 +484,13 @@ class Conversation:
 
     async def _send_again(self, actor: SessionActor, turn: Turn, budget: str, lineage: Lineage) -> bool:
         """Send the message of an earlier turn once more; the question about it was answered with yes."""
-        text, files, obstacles = turn.request.prompt, turn.request.attachments, self._obstacles(actor)
+        text, files = turn.request.prompt, turn.request.attachments
+        obstacles, turn_id = self._obstacles(actor), ""
         while obstacles.remain:
             async with obstacles.attempt() as start:
                 turn_id = await actor.send(text, budget, files, start=start, lineage=lineage)
-                self._say_queued(actor, turn_id)
+        if obstacles.are_overcome:
+            self._say_queued(actor, turn_id)
         return obstacles.are_overcome
 
     async def send_queued(self) -> None:
