@@ -102,9 +102,9 @@ def test_a_sum_marks_its_unknown_turns() -> None:
 
 
 def test_a_group_whose_split_exceeds_its_cost_reports_the_difference() -> None:
-    over = Bucket("a", 2, 0, Total(Decimal("0.10")), model_usd=Total(Decimal("0.15")))
-    assert over.split_excess == Decimal("0.05")
-    assert Bucket("a", 2, 0, Total(Decimal("0.10")), model_usd=Total(Decimal("0.10"))).split_excess == 0
+    for model, excess in (("0.15", "0.05"), ("0.10", "0")):
+        over = replace(holding(Total(Decimal(model)), "model_usd", turns=2), usd=Total(Decimal("0.10")))
+        assert over.split_excess == Decimal(excess)
     assert Bucket("a").split_excess is None
 
 

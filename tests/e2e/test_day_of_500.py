@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from handinger_tui.cli.commands.schema import schema_id
 from tests.e2e.raw_sums import Group, TurnAmounts, all_in_one, every_turn, grouped
 from tests.e2e.runner import run
 from tests.e2e.scripted_day import write_day
@@ -84,7 +85,7 @@ def test_the_day_covers_every_case(day: Day) -> None:
 @pytest.mark.parametrize("by", GROUPINGS)
 def test_json_agrees_in_every_grouping(day: Day, by: str) -> None:
     rows, expected = day.json("--by", by), grouped(day.turns, by)
-    assert rows["schema"] == "handinger-tui/costs/4"
+    assert rows["schema"] == schema_id("costs")
     assert (rows["by"], rows["simulated"]) == (by, False)
     assert sorted(row["key"] for row in rows["groups"]) == sorted(expected)
     for row in rows["groups"]:

@@ -19,6 +19,7 @@ from handinger_tui.core.amounts import Unit, micro_credits, pico_usd
 from handinger_tui.core.decimals import INT64_MAX, decimal_text, in_units, tidy
 from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.figures import (
+    ADDED,
     CATEGORIES,
     FIGURES,
     NO_COSTS,
@@ -203,16 +204,16 @@ def _changed(old: Sequence[object], new: Sequence[object]) -> Iterator[int]:
 _BY_BIT: Final = sorted(FIGURES, key=lambda figure: figure.bit)
 COUNTS: Final = tuple(figure.column for figure in FIGURES if not figure.is_amount)
 COST_COLUMNS: Final = tuple(figure.column for figure in CATEGORIES)
-_SUMS: Final = tuple(figure for figure in _BY_BIT if figure.summed)
+SUMMED_FIGURES: Final = tuple(figure for figure in _BY_BIT if figure.summed)
 AMOUNT_COLUMNS: Final = tuple(figure.column for figure in _BY_BIT if figure.is_amount)
 NUMBERS: Final = (*AMOUNT_COLUMNS, *COUNTS)
 
-SUMMED: Final = tuple(figure.column for figure in _SUMS)
+SUMMED: Final = tuple(figure.column for figure in SUMMED_FIGURES)
 """The numbers that are summed. A bit of `turn_totals.reported`: a finished worker reported that number."""
 BIT: Final = {figure.column: figure.bit for figure in _BY_BIT}
-COST_BITS: Final = sum(1 << figure.bit for figure in CATEGORIES)
-"""The bits of `turn_totals.reported` for the cost categories."""
-DECIMALS: Final = {figure.column: figure.places for figure in _SUMS} | {
+COST_BITS: Final = sum(1 << figure.bit for figure in CATEGORIES if figure not in ADDED)
+"""The bits of `turn_totals.reported` for the cost categories of a turn that is split."""
+DECIMALS: Final = {figure.column: figure.places for figure in SUMMED_FIGURES} | {
     "most_pico": 12,
     "reserved_pico": 12,
     "most_micro": 6,
@@ -645,7 +646,7 @@ def new_suspense(
 def _suspense_changes(stored: Row | None, rise: Rise | None) -> Cells:
     """The differences and the facts of a new row; {} where nothing is new."""
     old = dict.fromkeys(SUMMED) if stored is None else {name: _number(stored, name) for name in SUMMED}
-    new = dict.fromkeys(SUMMED) if rise is None else _integers(_SUMS, rise.usage, rise.costs)[0]
+    new = dict.fromkeys(SUMMED) if rise is None else _integers(SUMMED_FIGURES, rise.usage, rise.costs)[0]
     changes: Cells = {name: _difference(old[name], new[name]) for name in SUMMED}
     before: Cells = {} if stored is None else {name: stored[name] for name in _RISE_FACTS}
     facts = before if rise is None else _facts_of(rise)

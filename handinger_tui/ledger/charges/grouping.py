@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -38,6 +38,7 @@ from handinger_tui.ledger.charges.entries import (
     COUNTS,
     DECIMALS,
     SUMMED,
+    SUMMED_FIGURES,
     Cells,
     amount_in,
     condition_cells,
@@ -201,6 +202,9 @@ _UNSPLIT: Final = 2 * len(SUMMED)
 """Index of `unsplit` in a row of `_GAPS`."""
 _NO_GAPS: Final = (0,) * (_UNSPLIT + 1)
 _CERTAIN: Final = (False,) * (len(SUMMED) - 2)
+_MEMBERS: Final = {"usd_pico": "usd", "micro_credits": "credits", "total_tokens": "tokens"}
+_SUMS: Final = tuple(_MEMBERS.get(figure.column, figure.name) for figure in SUMMED_FIGURES)
+"""The members of a `Bucket`, in the order of `SUMMED`."""
 
 
 def buckets(
@@ -337,10 +341,10 @@ def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "")
         )
         for value in (scaled(row[at], row[at + 1], places),)
     ]
-    usd, credited, model, tool, sandbox, internal, tokens = sums
+    named: dict[str, Any] = dict(zip(_SUMS, sums, strict=True))
     first_ms, last_ms = int_or_none(row[3]), int_or_none(row[4])
     return Bucket(
-        key, row[1], row[2], usd, credited, model, tool, sandbox, internal, tokens, first_ms, last_ms, title,
+        key, row[1], row[2], **named, first_ms=first_ms, last_ms=last_ms, title=title,
         unsplit=missing[_UNSPLIT], free=int_or_zero(row[8]),
     )  # fmt: skip
 

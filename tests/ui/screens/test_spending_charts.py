@@ -11,7 +11,7 @@ from textual.content import Content
 
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.columns import Row
-from handinger_tui.core.figures import CATEGORIES
+from handinger_tui.core.figures import CATEGORIES, COST_MEMBERS
 from handinger_tui.core.money.report_rows import Line
 from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.core.periods import midnight_ms
@@ -179,8 +179,7 @@ def test_unknown_amounts_draw_no_line_at_zero_and_zero_is_not_unknown() -> None:
     lines = [line.plain.rstrip() for line in cumulative(days, 60, 8)]
     assert lines == [f"{'Cumulative':<49}+ 2 unknown", "No cost was reported.", *[""] * 6]
     zero = Total(Decimal(0))
-    free = Bucket(
-        "2026-11-25", 1, usd=zero, model_usd=zero, tool_usd=zero, sandbox_usd=zero, internal_usd=zero
-    )
+    parts: dict[str, Any] = dict.fromkeys(COST_MEMBERS, zero)
+    free = Bucket("2026-11-25", 1, usd=zero, **parts)
     assert [line.plain for line in shares(free, 60)] == ["Where the cost went", "Nothing was spent."]
     assert "was reported" in shares(unknown, 60)[1].plain
