@@ -918,10 +918,10 @@ def _statements(added: AddedFigure, figures: _Figures) -> Iterator[str]:
         yield f"ALTER TABLE {table} ADD COLUMN {name} INTEGER CHECK (typeof({name}) IN ('integer', 'null'))"
     if added.summed:
         # Of a turn that was refused, nothing is missing.
-        free = "status IN ('rejected', 'not_delivered')"
-        yield f"UPDATE turn_totals SET reported = {figures.complete_bits} WHERE {free}"
+        free, complete = "status IN ('rejected', 'not_delivered')", figures.complete_bits
+        yield f"UPDATE turn_totals SET reported = {complete} WHERE {free}"
         yield "DROP INDEX totals_with_gaps"
-        yield f"CREATE INDEX totals_with_gaps ON turn_totals (at_ms) WHERE reported <> {figures.complete_bits}"
+        yield f"CREATE INDEX totals_with_gaps ON turn_totals (at_ms) WHERE reported <> {complete}"
     yield "DROP TRIGGER charges_are_totalled"
     yield _trigger(figures)
 
