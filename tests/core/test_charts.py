@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.figures import COST_MEMBERS
+from handinger_tui.core.figures import CATEGORIES, COST_MEMBERS
 from handinger_tui.core.formatting import percent_text
 from handinger_tui.core.money.chart_values import (
     BarSpan,
@@ -102,15 +102,14 @@ def test_shares_include_the_unsplit_cost() -> None:
     bucket = replace(
         day(0, "10"), model_usd=Total(Decimal(6), 1), tool_usd=Total(Decimal(2)), sandbox_usd=Total(None, 2)
     )
-    parts = shares(bucket)
-    rows = [(share.name, share.usd.value, percent_text(share.part)) for share in parts]
-    assert rows == [
-        ("model", Decimal(6), "60%"),
-        ("tools", Decimal(2), "20%"),
-        ("sandbox", None, "unknown"),
-        ("internal", None, "unknown"),
-        ("not split", Decimal(2), "20%"),
-    ]
+    rows = {share.name: (share.usd.value, percent_text(share.part)) for share in shares(bucket)}
+    assert [*rows] == [*(figure.label for figure in CATEGORIES), "not split"]
+    unknown = (None, "unknown")
+    assert rows == dict.fromkeys(rows, unknown) | {
+        "model": (Decimal(6), "60%"),
+        "tools": (Decimal(2), "20%"),
+        "not split": (Decimal(2), "20%"),
+    }
     assert percent_text(Decimal("0.001")) == "<1%"
 
 

@@ -19,7 +19,7 @@ from handinger_tui.core.documents import UNSET, Amount, Document, Millis, Part, 
 from handinger_tui.core.figures import (
     CATEGORIES,
     COST_MEMBERS,
-    FIGURES,
+    SHOWN,
     TOKENS,
     CostsObject,
     numbered,
@@ -292,7 +292,7 @@ def origin_of(selection: Selection) -> dict[str, str | None]:
     }
 
 
-COUNTS: Final = (*(figure.column for figure in FIGURES if not figure.is_amount), "sources", "elapsed_ms")
+COUNTS: Final = (*(figure.column for figure in SHOWN if not figure.is_amount), "sources", "elapsed_ms")
 TURN_COLUMNS: Final = GroupRow.__struct_fields__
 """Those of a turn."""
 
