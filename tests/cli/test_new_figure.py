@@ -25,33 +25,43 @@ from tests.house.project import PACKAGE, ROOT
 
 CHANGES: Mapping[str, Mapping[str, str]] = {
     "core/figures.py": {
-        "ADDED: Final[tuple[Figure, ...]] = ()": """ADDED: Final[tuple[Figure, ...]] = (
-            _count("audio_tokens", "audioTokens", "audio tokens", 14),
-            _category("search", 15),
-        )""",
-        "    duration_ms: int | None = None\n": """    duration_ms: int | None = None
-    audio_tokens: int | None = None
-""",
-        "    internal_usd: Decimal | None = None\n": """    internal_usd: Decimal | None = None
-    search_usd: Decimal | None = None
-""",
+        "\nFIGURES: Final = (": """
+ADDED = (
+    *ADDED,
+    _count("song_tokens", "songTokens", "song tokens", 14 + len(ADDED)),
+    _category("postage", 15 + len(ADDED)),
+)
+FIGURES: Final = (""",
+        "\n\n\nclass Costs(": """
+    song_tokens: int | None = None
+
+
+class Costs(""",
+        "\n\n    def total(self)": """
+    postage_usd: Decimal | None = None
+
+    def total(self)""",
     },
     "ledger/migrations.py": {
-        "TWENTY_NINTH, THIRTIETH),\n": """TWENTY_NINTH, THIRTIETH),
-    AddedFigure("audio_tokens"),
-    AddedFigure("search_pico", summed=True),
-""",
+        "\n)\n\n\ndef version_of(": """
+    AddedFigure("song_tokens"),
+    AddedFigure("postage_pico", summed=True),
+)
+
+
+def version_of(""",
     },
     # Only so that a service reports them.
     "local/prices.py": {
-        '        "steps": counts.steps,\n': '        "steps": counts.steps,\n        "audioTokens": 7,\n',
+        '        "steps": counts.steps,\n': '        "steps": counts.steps,\n        "songTokens": 7,\n',
         '"internal", "steps"),\n': """"internal", "steps"),
-    UnitPrice("search", Decimal("0.0003"), "search", "steps"),
+    UnitPrice("letter", Decimal("0.0003"), "postage", "steps"),
 """,
     },
+    "local/turn_context.py": {"    usage = {\n": '    usage = {\n        "songTokens": 7,\n'},
 }
-AUDIO = 7
-NEW = {"audio_tokens", "search_usd"}
+SONGS = 7
+NEW = {"song_tokens", "postage_usd"}
 
 
 class Program:
@@ -138,7 +148,10 @@ def test_a_figure_is_added_in_two_places(changed: Path, tmp_path: Path) -> None:
     session = old.run("export", sent[0]["session_id"], "--format", "json")
     what_was_stored_is_as_before(old, new)
     with new.paid() as service:
-        result = new.document("-p", "report on primes", "--json", **service)
+        lines = new.run("-p", "report on primes", "--output-format", "stream-json", **service).splitlines()
+    events = [json.loads(line) for line in lines]
+    assert SONGS in [one["usage"]["song_tokens"] for one in events if one["type"] == "stream-usage"]
+    result = events[-1]
     it_is_stored(new, result)
     it_is_shown(new, result, tmp_path / "costs.html")
     it_is_exported(new, result, session, tmp_path)
@@ -154,37 +167,39 @@ def what_was_stored_is_as_before(old: Program, new: Program) -> None:
     assert without_new(now) == without_new(before_them)
     assert number(now[0]) == number(before_them[0]) + 1
     new.run("doctor")
-    assert "search" not in new.run("costs", "--csv", "--by", "day").partition("\n")[2]
 
 
 def it_is_stored(new: Program, result: dict[str, Any]) -> None:
-    assert result["turn_usage"]["audio_tokens"] == AUDIO
-    search = float(result["turn_costs"]["search_usd"]) * 10**12
-    assert search > 0
+    assert result["turn_usage"]["song_tokens"] == SONGS
+    postage = float(result["turn_costs"]["postage_usd"]) * 10**12
+    assert postage > 0
     (history,) = new.home.rglob("history.db")
     with closing(sqlite3.connect(history)) as connection:
         for query in (
-            "SELECT TOTAL(audio_tokens), TOTAL(search_pico) FROM charges WHERE turn_id = ?",
-            "SELECT audio_tokens, search_pico FROM turn_totals WHERE turn_id = ?",
+            "SELECT TOTAL(song_tokens), TOTAL(postage_pico) FROM charges WHERE turn_id = ?",
+            "SELECT song_tokens, postage_pico FROM turn_totals WHERE turn_id = ?",
         ):
-            assert connection.execute(query, (result["turn_id"],)).fetchone() == (AUDIO, search)
+            assert connection.execute(query, (result["turn_id"],)).fetchone() == (SONGS, postage)
 
 
 def it_is_shown(new: Program, result: dict[str, Any], page: Path) -> None:
-    search, total = result["turn_costs"]["search_usd"], result["turn_money"]["usd"]
+    postage, total = result["turn_costs"]["postage_usd"], result["turn_money"]["usd"]
     report = new.document("costs", "--by", "turn", "--json")
     (row,) = (one for one in report["groups"] if one["turn_id"] == result["turn_id"])
-    assert (row["audio_tokens"], row["search_usd"], row["cost_usd"]) == (AUDIO, search, total)
+    assert (row["song_tokens"], row["postage_usd"], row["cost_usd"]) == (SONGS, postage, total)
     assert (row["unsplit_turns"], row["split_excess_usd"]) == (0, "0")
-    assert (report["total"]["search_usd"], report["charts"]["categories"]["search_usd"]) == (search, search)
+    assert (report["total"]["postage_usd"], report["charts"]["categories"]["postage_usd"]) == (
+        postage,
+        postage,
+    )
     rows = csv.DictReader(io.StringIO(new.run("costs", "--by", "turn", "--csv")))
     (cells,) = (one for one in rows if one["turn_id"] == result["turn_id"])
-    assert (cells["audio_tokens"], cells["search_usd"]) == (str(AUDIO), search)
+    assert (cells["song_tokens"], cells["postage_usd"]) == (str(SONGS), postage)
     entries = map(json.loads, new.run("costs", "--journal", "--json").splitlines())
-    assert [one["search_usd"] for one in entries if one["search_usd"] is not None] == [search]
-    assert re.search(r"^ +search +\d+% +\$0\.\d+", new.run("costs"), re.MULTILINE)
+    assert [one["postage_usd"] for one in entries if one["postage_usd"] is not None] == [postage]
+    assert re.search(r"^ +postage +\d+% +\$0\.\d+", new.run("costs"), re.MULTILINE)
     new.run("costs", "--report", str(page))
-    assert '<th scope="col" class="n">search</th>' in page.read_text("utf-8")
+    assert '<th scope="col" class="n">postage</th>' in page.read_text("utf-8")
     assert '<small class="gap">+ 3 unknown</small>' in page.read_text("utf-8")
 
 
