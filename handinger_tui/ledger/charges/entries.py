@@ -204,16 +204,16 @@ def _changed(old: Sequence[object], new: Sequence[object]) -> Iterator[int]:
 _BY_BIT: Final = sorted(FIGURES, key=lambda figure: figure.bit)
 COUNTS: Final = tuple(figure.column for figure in FIGURES if not figure.is_amount)
 COST_COLUMNS: Final = tuple(figure.column for figure in CATEGORIES)
-SUMMED_FIGURES: Final = tuple(figure for figure in _BY_BIT if figure.summed)
+_SUMS: Final = tuple(figure for figure in _BY_BIT if figure.summed)
 AMOUNT_COLUMNS: Final = tuple(figure.column for figure in _BY_BIT if figure.is_amount)
 NUMBERS: Final = (*AMOUNT_COLUMNS, *COUNTS)
 
-SUMMED: Final = tuple(figure.column for figure in SUMMED_FIGURES)
+SUMMED: Final = tuple(figure.column for figure in _SUMS)
 """The numbers that are summed. A bit of `turn_totals.reported`: a finished worker reported that number."""
 BIT: Final = {figure.column: figure.bit for figure in _BY_BIT}
 COST_BITS: Final = sum(1 << figure.bit for figure in CATEGORIES if figure not in ADDED)
 """The bits of `turn_totals.reported` for the cost categories of a turn that is split."""
-DECIMALS: Final = {figure.column: figure.places for figure in SUMMED_FIGURES} | {
+DECIMALS: Final = {figure.column: figure.places for figure in _SUMS} | {
     "most_pico": 12,
     "reserved_pico": 12,
     "most_micro": 6,
@@ -646,7 +646,7 @@ def new_suspense(
 def _suspense_changes(stored: Row | None, rise: Rise | None) -> Cells:
     """The differences and the facts of a new row; {} where nothing is new."""
     old = dict.fromkeys(SUMMED) if stored is None else {name: _number(stored, name) for name in SUMMED}
-    new = dict.fromkeys(SUMMED) if rise is None else _integers(SUMMED_FIGURES, rise.usage, rise.costs)[0]
+    new = dict.fromkeys(SUMMED) if rise is None else _integers(_SUMS, rise.usage, rise.costs)[0]
     changes: Cells = {name: _difference(old[name], new[name]) for name in SUMMED}
     before: Cells = {} if stored is None else {name: stored[name] for name in _RISE_FACTS}
     facts = before if rise is None else _facts_of(rise)

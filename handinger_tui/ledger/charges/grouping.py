@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Final
 
 from msgspec import Struct
@@ -35,10 +36,10 @@ from handinger_tui.ledger.charges.entries import (
     AMOUNT_COLUMNS,
     BIT,
     COST_BITS,
+    COST_COLUMNS,
     COUNTS,
     DECIMALS,
     SUMMED,
-    SUMMED_FIGURES,
     Cells,
     amount_in,
     condition_cells,
@@ -202,9 +203,10 @@ _UNSPLIT: Final = 2 * len(SUMMED)
 """Index of `unsplit` in a row of `_GAPS`."""
 _NO_GAPS: Final = (0,) * (_UNSPLIT + 1)
 _CERTAIN: Final = (False,) * (len(SUMMED) - 2)
-_MEMBERS: Final = {"usd_pico": "usd", "micro_credits": "credits", "total_tokens": "tokens"}
-_SUMS: Final = tuple(_MEMBERS.get(figure.column, figure.name) for figure in SUMMED_FIGURES)
-"""The members of a `Bucket`, in the order of `SUMMED`."""
+_IN_ORDER: Final = itemgetter(
+    *map(SUMMED.index, ("usd_pico", "micro_credits", *COST_COLUMNS, "total_tokens"))
+)
+"""The sums in the order of a `Bucket`."""
 
 
 def buckets(
@@ -341,12 +343,9 @@ def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "")
         )
         for value in (scaled(row[at], row[at + 1], places),)
     ]
-    named: dict[str, Any] = dict(zip(_SUMS, sums, strict=True))
     first_ms, last_ms = int_or_none(row[3]), int_or_none(row[4])
-    return Bucket(
-        key, row[1], row[2], **named, first_ms=first_ms, last_ms=last_ms, title=title,
-        unsplit=missing[_UNSPLIT], free=int_or_zero(row[8]),
-    )  # fmt: skip
+    ends: Any = (first_ms, last_ms, title, (), missing[_UNSPLIT], int_or_zero(row[8]))
+    return Bucket(key, row[1], row[2], *_IN_ORDER(sums), *ends)
 
 
 PROMPT: Final = "(SELECT substr(prompt, 1, 200) FROM turns WHERE turns.turn_id = t.turn_id) AS prompt"
