@@ -212,3 +212,17 @@ def it_is_exported(new: Program, result: dict[str, Any], old_session: str, folde
     (turn,) = elsewhere.document("sessions", "show", result["session_id"], "--json")["turns"]
     assert turn["turn_usage"] == result["turn_usage"]
     assert turn["turn_costs"] == result["turn_costs"]
+
+
+@pytest.mark.parametrize(("wire", "total"), [({}, "4"), ({"postage": 2}, "6"), ({"tool": None}, "None")])
+def test_a_cost_adds_up_without_a_category_that_came_later(
+    wire: dict[str, int | None], total: str, changed: Path
+) -> None:
+    """A service that does not know it reports all that it has."""
+    known = dict.fromkeys(("model", "tool", "sandbox", "internal"), 1)
+    costs = {f"{name}CostUsd": value for name, value in (known | wire).items()}
+    code = f"from handinger_tui.core.figures import costs_of; print(costs_of({costs}).total())"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=changed, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.strip() == total
