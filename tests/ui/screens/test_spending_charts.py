@@ -137,12 +137,14 @@ def test_shares_name_every_category_with_its_block_and_add_up_to_the_cost() -> N
 
 def test_a_gap_of_all_categories_stands_once_and_is_not_cut() -> None:
     same: dict[str, Any] = {figure.name: Total(Decimal(2), 2) for figure in CATEGORIES}
-    title, _, *rows = plain(shares(day("x", "8", **same), 36))
+    cost = str(2 * len(CATEGORIES))
+    title, _, *rows = plain(shares(day("x", cost, **same), 36))
     assert title.split("  ")[-1].strip() == "+ 2 unknown"
     assert not any("unk" in row for row in rows)
     different = same | {"tool_usd": Total(Decimal(2), 14)}
-    rows = plain(shares(day("x", "8", **different), 36))[2:]
-    assert [row.rpartition("+ ")[2] for row in rows] == ["2 unknown", "14 unknown", "2 unknown", "2 unknown"]
+    rows = plain(shares(day("x", cost, **different), 36))[2:]
+    counts = [14 if figure.name == "tool_usd" else 2 for figure in CATEGORIES]
+    assert [row.rpartition("+ ")[2] for row in rows] == [f"{count} unknown" for count in counts]
 
 
 def test_the_line_rises_to_the_sum_and_marks_gaps() -> None:
