@@ -219,8 +219,8 @@ def test_a_cost_adds_up_without_a_category_that_came_later(
     wire: dict[str, int | None], total: str, changed: Path
 ) -> None:
     """A service that does not know it reports all that it has."""
-    known = dict.fromkeys(("model", "tool", "sandbox", "internal"), 1)
-    costs = {f"{name}CostUsd": value for name, value in (known | wire).items()}
+    always = dict.fromkeys(("model", "tool", "sandbox", "internal"), 1)
+    costs = {f"{name}CostUsd": value for name, value in (always | wire).items()}
     code = f"from handinger_tui.core.figures import costs_of; print(costs_of({costs}).total())"
     ended = subprocess.run(
         [sys.executable, "-c", code], cwd=changed, capture_output=True, text=True, check=True
