@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from handinger_tui.core.decimals import EXACT, tidy
 
-BLOCKS: Final = ("█", "▓", "▒", "░")
-"""One block per category of a stacked bar, of different density."""
+BLOCKS: Final = ("█", "▓", "▒", "░", "▚", "▘", "▖", "▝")
+"""One block per category of a stacked bar, of different density or form."""
 NO_VALUE: Final = "·"
 """What a bar or a sparkline shows for an amount that was not reported."""
 USED: Final = "━"
@@ -22,6 +22,7 @@ _WIDTHS: Final = "▏▎▍▌▋▊▉█"
 _DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a braille character by row and column."""
 _BRAILLE: Final = 0x2800
+_Style = TypeVar("_Style")
 
 
 def scale(value: Decimal | None, highest: Decimal, most: int) -> int:
@@ -77,6 +78,12 @@ def stacked_bar(
     while sum(cells) > width:
         cells[max(range(len(cells)), key=lambda at: cells[at] - exact[at] if cells[at] > 1 else -width)] -= 1
     return [(at if at < len(parts) else -1, cell) for at, cell in enumerate(cells) if cell]
+
+
+def part_styles(styles: Sequence[_Style], unsplit: _Style, categories: int) -> tuple[tuple[str, _Style], ...]:
+    """Block and style of each category, and of what is in none. More categories share the last style."""
+    each = (styles[min(at, len(styles) - 1)] for at in range(categories))
+    return tuple(zip((*BLOCKS[:categories], NO_VALUE), (*each, unsplit), strict=True))
 
 
 def sparkline(values: Sequence[Decimal | None], width: int) -> str:

@@ -6,14 +6,14 @@ documents nine usage members and four cost categories; durationMs comes from its
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, localcontext
 from enum import StrEnum
 from functools import reduce
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from msgspec import Struct
+from msgspec import Struct, defstruct
 from msgspec.structs import astuple
 
 from handinger_tui.core.decimals import EXACT, PLACES, json_amount, tidy
@@ -92,6 +92,11 @@ def _category(name: str, bit: int) -> Figure:
     return Figure(f"{name}_usd", f"{name}CostUsd", label, Measure.CATEGORY, bit, column, summed=True)
 
 
+ADDED: Final[tuple[Figure, ...]] = ()
+"""The figures that came after the first fourteen, in the order of their migrations, each with the next bit.
+
+An answer may lack them: the cost is split, and adds up, without a category of these. Each raises the number
+of the documents that have it."""
 FIGURES: Final = (
     _count("input_tokens", "inputTokens", "input tokens", 7),
     _count("output_tokens", "outputTokens", "output tokens", 8),
@@ -107,15 +112,25 @@ FIGURES: Final = (
     _category("tool", 3),
     _category("sandbox", 4),
     _category("internal", 5),
+    *ADDED,
 )
-"""All figures, in the order in which readings are stored: a new one comes last, with the next bit.
-
-CONTRIBUTING.md names what else it needs; the rest follows from here."""
+"""All figures, in the order in which readings are stored."""
 FIGURE: Final = {figure.name: figure for figure in FIGURES}
 SHOWN: Final = tuple(sorted(FIGURES, key=lambda figure: [*Measure].index(figure.measure)))
 """All figures in the order in which screens show them."""
 CATEGORIES: Final = tuple(figure for figure in FIGURES if figure.measure is Measure.CATEGORY)
 TOKENS: Final = tuple(figure for figure in FIGURES if figure.measure is Measure.TOKENS)
+
+
+def numbered(document: str, number: int, figures: Iterable[Figure] = FIGURES) -> str:
+    """The schema of a document that has these figures. `number`: without those that were added."""
+    return f"handinger-tui/{document}/{number + sum(figure in ADDED for figure in figures)}"
+
+
+def with_figures(base: type[Struct], figures: Iterable[Figure], kind: Any, *default: Any) -> type[Struct]:
+    """A class that has a member of the type `kind` for each figure, behind those of `base`."""
+    members = [(figure.name, kind, *default) for figure in figures]
+    return defstruct(base.__name__, members, bases=(base,), frozen=True)
 
 
 # -- usage and costs -------------------------------------------------------------------
@@ -167,9 +182,10 @@ class Costs(_Numbers, frozen=True):
     internal_usd: Decimal | None = None
 
     def total(self) -> Decimal | None:
-        """The sum of all categories; None if one is missing."""
-        members = self.members
-        return None if None in members else reduce(EXACT.add, members)
+        """The sum of all categories; None if one is missing that was not added later."""
+        members: tuple[Decimal | None, ...] = self.members
+        amounts = [value for value in members if value is not None]
+        return None if None in members[:_ALWAYS] else reduce(EXACT.add, amounts)
 
 
 if TYPE_CHECKING:
@@ -180,6 +196,7 @@ else:
     UsageObject, CostsObject = Usage, Costs
 
 COST_MEMBERS: Final = Costs.__struct_fields__
+_ALWAYS: Final = sum(figure not in ADDED for figure in CATEGORIES)
 NO_USAGE: Final = Usage()
 NO_COSTS: Final = Costs()
 _MEMBERS: Final = (*Usage.__match_args__, *Costs.__match_args__)

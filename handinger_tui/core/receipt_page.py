@@ -29,6 +29,7 @@ from handinger_tui.core.figures import (
     Measure,
     UsageObject,
     figures_object,
+    numbered,
     numbers_of,
 )
 from handinger_tui.core.formatting import (
@@ -155,7 +156,7 @@ def _cost_note(facts: ReceiptFacts) -> str:
     notes = [
         *_marks(facts.money, Unit.USD),
         "" if all_digits == amount_text(cost) else f"exactly {all_digits}",
-        "sum of the four categories" if facts.money.usage.cost_usd is None else "",
+        "sum of the categories" if facts.money.usage.cost_usd is None else "",
     ]
     return ", ".join(note for note in notes if note)
 
@@ -402,7 +403,7 @@ class TimesPart(Part, frozen=True):
     figures_read: str | None
 
 
-class ReceiptDocument(Document, frozen=True, tag="handinger-tui/receipt/1"):
+class ReceiptDocument(Document, frozen=True, tag=numbered("receipt", 1)):
     """A receipt that was saved as JSON: money as decimal text, counts as integers, unknown as null."""
 
     title: str

@@ -89,7 +89,7 @@ class ReceiptFacts(Struct, frozen=True):
 
     @property
     def split_excess(self) -> Decimal | None:
-        """By how much the four categories exceed the cost, see `amounts.split_excess`."""
+        """By how much the categories exceed the cost, see `amounts.split_excess`."""
         return _split_excess(self.money)
 
     @property

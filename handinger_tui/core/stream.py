@@ -322,7 +322,7 @@ class Snapshot(Struct, frozen=True):
 
     @property
     def cost_usd(self) -> Decimal | None:
-        """The total cost in USD: as reported, or else the sum of the four categories."""
+        """The total cost in USD: as reported, or else the sum of the categories."""
         return cost_of(self.usage, self.costs)
 
     @property

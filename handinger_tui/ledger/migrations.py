@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
-from functools import cache
+from functools import cache, reduce
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from handinger_tui.core.errors import TooNew
 from handinger_tui.ledger.sql import damaged, prompt_key, transaction
@@ -168,7 +171,27 @@ _NUMBERS: Final = (
     "duration_ms",
 )
 _SUMMED: Final = _NUMBERS[:7]
-"""The numbers that are summed. Bit n of `told`: a finished worker reported the n-th of them."""
+"""The numbers that are summed. Bit n of `told`: a finished worker reported the n-th of `_NUMBERS`."""
+
+
+class _Figures(NamedTuple):
+    """The numbers of a version, in the order of their bits, and those that are summed."""
+
+    numbers: tuple[str, ...] = _NUMBERS
+    summed: tuple[str, ...] = _SUMMED
+
+    @property
+    def complete_bits(self) -> int:
+        """`told` of a turn of which nothing is missing."""
+        return sum(1 << self.numbers.index(name) for name in self.summed)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that a row of `charges` begins or changes."""
+        return (*_FACTS, *self.numbers)
+
+
+_FIRST_FIGURES: Final = _Figures()
 
 # The summed columns come first: SQLite reads a row from its start. `place` is the id of the first charge.
 _TABLE: Final = f"""
@@ -194,15 +217,14 @@ _TABLE: Final = f"""
         base_url TEXT NOT NULL
     )
 """
-_COLUMNS: Final = (
+_FACTS: Final = (
     *("place", "at_ms", "simulated", "told", "incomplete", "budget", "started_by", "worker_id", "session_id"),
     *("turn_id", "status", "reading", "final", "corrections", "sources", "elapsed_ms", "base_url"),
-    *_NUMBERS,
 )
 _NEWEST_KNOWN: Final = ("budget", "started_by", "worker_id", "sources", "elapsed_ms")
 
 
-def _cells(row: str) -> str:
+def _cells(row: str, figures: _Figures) -> str:
     """SQL for the columns, derived from a row of `charges` with the alias `row`."""
     # Charges from before this migration have no base URL; their session may have it.
     base_url = (
@@ -210,8 +232,10 @@ def _cells(row: str) -> str:
         f" WHERE s.session_id = {row}.session_id), '')"
     )
     # In SQLite `|` and `<<` have the same precedence, from left to right.
-    reported = " | ".join(f"(({row}.{name} IS NOT NULL) << {bit})" for bit, name in enumerate(_SUMMED))
-    cells = {name: f"{row}.{name}" for name in _COLUMNS} | {
+    reported = " | ".join(
+        f"(({row}.{name} IS NOT NULL) << {figures.numbers.index(name)})" for name in figures.summed
+    )
+    cells = {name: f"{row}.{name}" for name in figures.columns} | {
         "place": f"{row}.id",
         "simulated": f"{base_url} = 'local'",
         "told": f"CASE WHEN {row}.final THEN {reported} ELSE 0 END",
@@ -219,7 +243,7 @@ def _cells(row: str) -> str:
         "corrections": "0",
         "base_url": base_url,
     }
-    return ", ".join(cells[name] for name in _COLUMNS)
+    return ", ".join(cells.values())
 
 
 def _added(name: str) -> str:
@@ -229,10 +253,11 @@ def _added(name: str) -> str:
     return f"{name} = CASE typeof({both}) WHEN 'integer' THEN {both} WHEN 'null' THEN {either} END"
 
 
-_INTO: Final = f"INSERT INTO turn_totals ({', '.join(_COLUMNS)})"
+def _into(figures: _Figures) -> str:
+    return f"INSERT INTO turn_totals ({', '.join(figures.columns)})"
 
 
-def _upsert(corrections: str) -> str:
+def _upsert(corrections: str, figures: _Figures) -> str:
     """The upsert clause. `corrections`: SQL for the number of corrections that one more row counts as."""
     return f"""
     ON CONFLICT (turn_id) DO UPDATE SET
@@ -243,15 +268,15 @@ def _upsert(corrections: str) -> str:
         final = MAX(final, excluded.final),
         told = told | excluded.told,
         corrections = corrections + {corrections},
-        {", ".join(map(_added, _NUMBERS))}
+        {", ".join(map(_added, figures.numbers))}
 """
 
 
-def totals_trigger(corrections: str) -> str:
+def totals_trigger(corrections: str, figures: _Figures = _FIRST_FIGURES) -> str:
     """SQL of the trigger that updates `turn_totals`; see `_upsert`."""
     return f"""
     CREATE TRIGGER charges_are_totalled AFTER INSERT ON charges
-    BEGIN {_INTO} VALUES ({_cells("NEW")}) {_upsert(corrections)}; END
+    BEGIN {_into(figures)} VALUES ({_cells("NEW", figures)}) {_upsert(corrections, figures)}; END
     """
 
 
@@ -269,7 +294,8 @@ SECOND: Final = (
     "ALTER TABLE charges ADD COLUMN elapsed_ms INTEGER CHECK (typeof(elapsed_ms) IN ('integer', 'null'))",
     _TABLE,
     # `WHERE true`: without it the parser takes ON CONFLICT for a join condition.
-    f"{_INTO} SELECT {_cells('c')} FROM charges c WHERE true ORDER BY c.id {_upsert('1')}",
+    f"{_into(_FIRST_FIGURES)} SELECT {_cells('c', _FIRST_FIGURES)} FROM charges c WHERE true"
+    f" ORDER BY c.id {_upsert('1', _FIRST_FIGURES)}",
     totals_trigger("1"),
     "CREATE INDEX totals_by_time ON turn_totals (at_ms)",
     "CREATE INDEX totals_by_session ON turn_totals (session_id, at_ms)",
@@ -313,6 +339,8 @@ THIRD: Final = (
 # deleted, as charges are: a worker that is attached again gets its old entries back. Existing turns get
 # an entry in their order. Where a remote turn was stored twice, only the first one gets an entry; the
 # others are not changed. The SQL function `asked_key` is `worker_turns.prompt_key`.
+_UNLESS_STORED: Final = "(status NOT IN ('queued', 'sending'))"
+
 FOURTH: Final = (
     # `times`: how many earlier user messages of the worker have the same text; with the text that is its
     # position. `message_id` is the id that the service gave to the message, where one was seen.
@@ -351,7 +379,7 @@ FOURTH: Final = (
     """,
     # The first row only says that the turn was stored; the next one is its first amount, not a correction.
     "DROP TRIGGER charges_are_totalled",
-    totals_trigger("(status NOT IN ('queued', 'sending'))"),
+    totals_trigger(_UNLESS_STORED),
     """
     INSERT INTO charges
         (kind, turn_id, session_id, worker_id, base_url, at_ms, status, budget, started_by, reading, final,
@@ -416,6 +444,10 @@ SIXTH: Final = (
 # What several runs took together is entered for one of them. `shared_with`: how many other runs may own a
 # part of the amounts of a turn (0: only what came before it), NULL: they are its own. `most_pico`: what it
 # cost at most. Like `sources`, both are as known at the time of the row of `charges`.
+_SHARED: Final = """
+    UPDATE turn_totals SET shared_with = NEW.shared_with, most_pico = NEW.most_pico
+     WHERE turn_id = NEW.turn_id"""
+
 SEVENTH: Final = (
     *(
         f"ALTER TABLE {table} ADD COLUMN {name} INTEGER CHECK (typeof({name}) IN ('integer', 'null'))"
@@ -423,12 +455,7 @@ SEVENTH: Final = (
         for name in ("shared_with", "most_pico")
     ),
     "DROP TRIGGER charges_are_totalled",
-    _extended(
-        totals_trigger("(status NOT IN ('queued', 'sending'))"),
-        """
-    UPDATE turn_totals SET shared_with = NEW.shared_with, most_pico = NEW.most_pico
-     WHERE turn_id = NEW.turn_id""",
-    ),
+    _extended(totals_trigger(_UNLESS_STORED), _SHARED),
 )
 
 
@@ -499,34 +526,34 @@ ELEVENTH: Final = (
 # The twelfth migration: numbers that a correction retracts.
 # Under another meaning of a worker's figures the amount of a turn may be unknown. `charges.retracted`: bit n
 # says that the n-th of `_NUMBERS` is unknown now; the row also has the difference to zero. NULL: none.
-_KEPT: Final = ", ".join(
-    f"{name} = CASE WHEN NEW.retracted >> {bit} & 1 THEN NULL ELSE {name} END"
-    for bit, name in enumerate(_NUMBERS)
-)
+def _retracted(figures: _Figures) -> str:
+    kept = ", ".join(
+        f"{name} = CASE WHEN NEW.retracted >> {bit} & 1 THEN NULL ELSE {name} END"
+        for bit, name in enumerate(figures.numbers)
+    )
+    return f"""
+    UPDATE turn_totals SET told = told & ~NEW.retracted, final = NEW.final, {kept}
+     WHERE turn_id = NEW.turn_id AND NEW.retracted IS NOT NULL"""
+
 
 TWELFTH: Final = (
     "ALTER TABLE charges ADD COLUMN retracted INTEGER CHECK (typeof(retracted) IN ('integer', 'null'))",
     "DROP TRIGGER charges_are_totalled",
-    _extended(
-        SEVENTH[-1],
-        f"""
-    UPDATE turn_totals SET told = told & ~NEW.retracted, final = NEW.final, {_KEPT}
-     WHERE turn_id = NEW.turn_id AND NEW.retracted IS NOT NULL""",
-    ),
+    _extended(SEVENTH[-1], _retracted(_FIRST_FIGURES)),
 )
 
 
 # The thirteenth migration: amounts that depend on a meaning of the figures that is not decided yet.
 # `doubtful` is 1 for such a turn, else NULL; like `shared_with`, as known at the time of the charge.
+_DOUBTFUL: Final = "\n    UPDATE turn_totals SET doubtful = NEW.doubtful WHERE turn_id = NEW.turn_id"
+
 THIRTEENTH: Final = (
     *(
         f"ALTER TABLE {table} ADD COLUMN doubtful INTEGER CHECK (doubtful IS NULL OR doubtful = 1)"
         for table in ("charges", "turn_totals")
     ),
     "DROP TRIGGER charges_are_totalled",
-    _extended(
-        TWELFTH[-1], "\n    UPDATE turn_totals SET doubtful = NEW.doubtful WHERE turn_id = NEW.turn_id"
-    ),
+    _extended(TWELFTH[-1], _DOUBTFUL),
 )
 
 
@@ -589,6 +616,9 @@ SEVENTEENTH: Final = (
 # `tags.id` is that of a session or of a worker. `origins.folder` is the working directory in which a session
 # was begun, `profile` the profile with which a turn was sent or read; earlier ones have none. Like charges,
 # tags and origins are kept when a session is deleted: reports by tag or project do not change then.
+_PROFILE: Final = """
+    UPDATE turn_totals SET profile = NEW.profile WHERE turn_id = NEW.turn_id AND NEW.profile IS NOT NULL"""
+
 EIGHTEENTH: Final = (
     """
     CREATE TABLE tags (
@@ -601,11 +631,7 @@ EIGHTEENTH: Final = (
     "CREATE TABLE origins (session_id TEXT NOT NULL PRIMARY KEY, folder TEXT NOT NULL) WITHOUT ROWID",
     *(f"ALTER TABLE {table} ADD COLUMN profile TEXT" for table in ("charges", "turn_totals")),
     "DROP TRIGGER charges_are_totalled",
-    _extended(
-        THIRTEENTH[-1],
-        """
-    UPDATE turn_totals SET profile = NEW.profile WHERE turn_id = NEW.turn_id AND NEW.profile IS NOT NULL""",
-    ),
+    _extended(THIRTEENTH[-1], _PROFILE),
 )
 
 
@@ -620,6 +646,12 @@ NINETEENTH: Final = (
 # The twentieth migration: marks of credits by themselves: the most that a turn took which shares its amounts,
 # like `most_pico`, and whether they are doubtful. `doubtful` is about USD from now on; in earlier rows it is
 # about credits where the turn has no cost.
+_CREDIT_MARKS: Final = """
+    UPDATE turn_totals SET most_micro = NEW.most_micro,
+           doubtful = CASE WHEN usd_pico IS NULL THEN NULL ELSE doubtful END,
+           credits_doubtful = COALESCE(NEW.credits_doubtful, CASE WHEN usd_pico IS NULL THEN doubtful END)
+     WHERE turn_id = NEW.turn_id"""
+
 TWENTIETH: Final = (
     *(
         f"ALTER TABLE {table} ADD COLUMN {name} INTEGER"
@@ -628,14 +660,7 @@ TWENTIETH: Final = (
     ),
     "UPDATE turn_totals SET credits_doubtful = 1, doubtful = NULL WHERE doubtful AND usd_pico IS NULL",
     "DROP TRIGGER charges_are_totalled",
-    _extended(
-        EIGHTEENTH[-1],
-        """
-    UPDATE turn_totals SET most_micro = NEW.most_micro,
-           doubtful = CASE WHEN usd_pico IS NULL THEN NULL ELSE doubtful END,
-           credits_doubtful = COALESCE(NEW.credits_doubtful, CASE WHEN usd_pico IS NULL THEN doubtful END)
-     WHERE turn_id = NEW.turn_id""",
-    ),
+    _extended(EIGHTEENTH[-1], _CREDIT_MARKS),
 )
 
 
@@ -645,13 +670,15 @@ TWENTIETH: Final = (
 # take it back; then no number of the turn is complete (`told`). A row that only confirms is no correction.
 # Of turns before the migration, those are to be read that are the newest of their worker. `late_reads`: when
 # the worker of a session was last tried for the sake of such turns.
-_UNCHANGED: Final = " AND ".join(f"COALESCE(NEW.{name}, 0) = 0" for name in _NUMBERS)
-_STATES: Final = f"""
+def _states(figures: _Figures) -> str:
+    unchanged = " AND ".join(f"COALESCE(NEW.{name}, 0) = 0" for name in figures.numbers)
+    return f"""
     UPDATE turn_totals SET final = NEW.final, confirmed = NEW.confirmed,
            told = CASE WHEN NEW.final THEN told ELSE 0 END,
            corrections = MAX(0, corrections - (NEW.confirmed IS NOT NULL AND NEW.kind = 'correction'
-                                               AND NEW.retracted IS NULL AND {_UNCHANGED}))
+                                               AND NEW.retracted IS NULL AND {unchanged}))
      WHERE turn_id = NEW.turn_id"""
+
 
 TWENTY_FIRST: Final = (
     *(
@@ -675,7 +702,7 @@ TWENTY_FIRST: Final = (
     # What figures mean is decided by other rules, see the eleventh migration.
     "INSERT OR IGNORE INTO recounts SELECT session_id FROM sessions",
     "DROP TRIGGER charges_are_totalled",
-    _extended(TWENTIETH[-1], _STATES),
+    _extended(TWENTIETH[-1], _states(_FIRST_FIGURES)),
 )
 
 
@@ -686,7 +713,23 @@ TWENTY_FIRST: Final = (
 # that is unknown and the turn was over when its worker was first seen: it belongs to no day. NULL: the time
 # at which it was sent or stored is right.
 _NOTHING: Final = "NOT (COALESCE(usd_pico, 0) OR COALESCE(micro_credits, 0) OR COALESCE(total_tokens, 0))"
-_NEUTRAL: Final = ", ".join(f"{name} = NULLIF({name}, 0)" for name in _SUMMED)
+
+
+def _neutral(figures: _Figures) -> str:
+    """SQL that leaves nothing missing in the row of a turn that was refused."""
+    zeros = ", ".join(f"{name} = NULLIF({name}, 0)" for name in figures.summed)
+    return f"told = {figures.complete_bits}, {zeros}"
+
+
+def _unsent(figures: _Figures) -> str:
+    return f"""
+    DELETE FROM turn_totals WHERE turn_id = NEW.turn_id AND status = 'not_sent' AND {_NOTHING};
+    UPDATE turn_totals SET {_neutral(figures)}
+     WHERE turn_id = NEW.turn_id AND status IN ('rejected', 'not_delivered');
+    UPDATE turn_totals SET at_ms = (SELECT service_ms FROM turns WHERE turn_id = NEW.turn_id)
+     WHERE turn_id = NEW.turn_id
+       AND EXISTS (SELECT 1 FROM turns WHERE turn_id = NEW.turn_id AND service_ms IS NOT NULL)"""
+
 
 TWENTY_SECOND: Final = (
     "ALTER TABLE turns ADD COLUMN service_ms INTEGER",
@@ -703,18 +746,9 @@ TWENTY_SECOND: Final = (
                           AND (t.status <> 'queued' OR t.seen_before IS NOT NULL))
     """,
     f"DELETE FROM turn_totals WHERE status = 'not_sent' AND {_NOTHING}",
-    f"UPDATE turn_totals SET told = 127, {_NEUTRAL} WHERE status IN ('rejected', 'not_delivered')",
+    f"UPDATE turn_totals SET {_neutral(_FIRST_FIGURES)} WHERE status IN ('rejected', 'not_delivered')",
     "DROP TRIGGER charges_are_totalled",
-    _extended(
-        TWENTY_FIRST[-1],
-        f"""
-    DELETE FROM turn_totals WHERE turn_id = NEW.turn_id AND status = 'not_sent' AND {_NOTHING};
-    UPDATE turn_totals SET told = 127, {_NEUTRAL}
-     WHERE turn_id = NEW.turn_id AND status IN ('rejected', 'not_delivered');
-    UPDATE turn_totals SET at_ms = (SELECT service_ms FROM turns WHERE turn_id = NEW.turn_id)
-     WHERE turn_id = NEW.turn_id
-       AND EXISTS (SELECT 1 FROM turns WHERE turn_id = NEW.turn_id AND service_ms IS NOT NULL)""",
-    ),
+    _extended(TWENTY_FIRST[-1], _unsent(_FIRST_FIGURES)),
 )
 
 
@@ -860,9 +894,55 @@ THIRTIETH: Final = (
 )
 
 
-# A migration that extends the trigger that adds up drops it and creates it again, with the column by its
-# present name: `_extended(TWENTY_SECOND[-1].replace("told", "reported"), …)`.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+class AddedFigure(Struct, frozen=True):
+    """The migration of a figure (`core/figures.py`). Its bit is the next one. `summed`: it is added up."""
+
+    column: str
+    summed: bool = False
+
+
+def _trigger(figures: _Figures) -> str:
+    """The trigger that adds up, as the migrations above have made it, for these figures."""
+    extensions = (
+        *(_SHARED, _retracted(figures), _DOUBTFUL, _PROFILE, _CREDIT_MARKS),
+        *(_states(figures), _unsent(figures)),
+    )
+    trigger = reduce(_extended, extensions, totals_trigger(_UNLESS_STORED, figures))
+    return trigger.replace("told", "reported")
+
+
+def _statements(added: AddedFigure, figures: _Figures) -> Iterator[str]:
+    """The statements that add a figure. `figures`: all of its version."""
+    name = added.column
+    for table in ("charges", "turn_totals", *(["suspense"] if added.summed else [])):
+        yield f"ALTER TABLE {table} ADD COLUMN {name} INTEGER CHECK (typeof({name}) IN ('integer', 'null'))"
+    if added.summed:
+        # Of a turn that was refused, nothing is missing.
+        free, complete = "status IN ('rejected', 'not_delivered')", figures.complete_bits
+        yield f"UPDATE turn_totals SET reported = {complete} WHERE {free}"
+        yield "DROP INDEX totals_with_gaps"
+        yield f"CREATE INDEX totals_with_gaps ON turn_totals (at_ms) WHERE reported <> {complete}"
+    yield "DROP TRIGGER charges_are_totalled"
+    yield _trigger(figures)
+
+
+def statements_of(*migrations: tuple[str, ...] | AddedFigure) -> tuple[tuple[str, ...], ...]:
+    """The statements of each migration. That of a figure depends on the figures before it."""
+    statements: list[tuple[str, ...]] = []
+    figures = _FIRST_FIGURES
+    for one in migrations:
+        if isinstance(one, AddedFigure):
+            summed = (*figures.summed, one.column) if one.summed else figures.summed
+            figures = _Figures((*figures.numbers, one.column), summed)
+            statements.append(tuple(_statements(one, figures)))
+        else:
+            statements.append(one)
+    return tuple(statements)
+
+
+# A migration that extends the trigger that adds up drops it, and creates it again as `_trigger` does. The
+# migrations of figures behind it have to keep its statement.
+MIGRATIONS: Final = statements_of(
     *(_FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH),
     *(THIRTEENTH, FOURTEENTH, FIFTEENTH, SIXTEENTH, SEVENTEENTH, EIGHTEENTH, NINETEENTH),
     *(TWENTIETH, TWENTY_FIRST, TWENTY_SECOND, TWENTY_THIRD, TWENTY_FOURTH, TWENTY_FIFTH, TWENTY_SIXTH),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,8 @@ def test_wide_letters_are_counted_and_clipped() -> None:
 
 
 def test_shares_that_exceed_the_total_are_explained() -> None:
-    over = Bucket("total", 1, 0, Total(Decimal("0.10")), model_usd=Total(Decimal("0.15")))
+    model: dict[str, Any] = {"model_usd": Total(Decimal("0.15"))}
+    over = Bucket("total", 1, usd=Total(Decimal("0.10")), **model)
     assert share_lines(over, 80).splitlines()[-1] == "The split exceeds the total by $0.05."
     assert "exceeds" not in share_lines(bucket("total", "0.10"), 80)
 

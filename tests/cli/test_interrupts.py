@@ -12,6 +12,7 @@ import pytest
 
 from handinger_tui.cli import signals
 from handinger_tui.cli.args import parse
+from handinger_tui.cli.commands.schema import schema_id
 from handinger_tui.cli.run_output import end_early, progress_of
 from handinger_tui.core.errors import LedgerError
 from tests.cli.program import environ, service, start
@@ -89,7 +90,7 @@ def test_a_signal_at_any_moment_ends_the_program(
     assert "Traceback" not in err
     assert process.returncode in {CODES[number], -number} if before else process.returncode is not None
     if process.returncode == CODES[number]:
-        assert only_object(out)["schema"] == "handinger-tui/result/2"
+        assert only_object(out)["schema"] == schema_id("result")
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGQUIT"])

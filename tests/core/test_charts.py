@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from handinger_tui.core.amounts import Total
+from handinger_tui.core.figures import CATEGORIES, COST_MEMBERS
 from handinger_tui.core.formatting import percent_text
 from handinger_tui.core.money.chart_values import (
     BarSpan,
@@ -100,15 +102,14 @@ def test_shares_include_the_unsplit_cost() -> None:
     bucket = replace(
         day(0, "10"), model_usd=Total(Decimal(6), 1), tool_usd=Total(Decimal(2)), sandbox_usd=Total(None, 2)
     )
-    parts = shares(bucket)
-    rows = [(share.name, share.usd.value, percent_text(share.part)) for share in parts]
-    assert rows == [
-        ("model", Decimal(6), "60%"),
-        ("tools", Decimal(2), "20%"),
-        ("sandbox", None, "unknown"),
-        ("internal", None, "unknown"),
-        ("not split", Decimal(2), "20%"),
-    ]
+    rows = {share.name: (share.usd.value, percent_text(share.part)) for share in shares(bucket)}
+    assert [*rows] == [*(figure.label for figure in CATEGORIES), "not split"]
+    unknown = (None, "unknown")
+    assert rows == dict.fromkeys(rows, unknown) | {
+        "model": (Decimal(6), "60%"),
+        "tools": (Decimal(2), "20%"),
+        "not split": (Decimal(2), "20%"),
+    }
     assert percent_text(Decimal("0.001")) == "<1%"
 
 
@@ -163,12 +164,14 @@ def test_fields_of_csv(value: bool | int | Decimal | str | None, written: str) -
 
 def test_a_split_of_zero_is_not_unknown() -> None:
     zero = Total(Decimal(0))
-    free = Bucket("total", 1, usd=zero, model_usd=zero, tool_usd=zero, sandbox_usd=zero, internal_usd=zero)
-    assert [share.part for share in shares(free)] == [Decimal(0)] * 4
+    parts: dict[str, Any] = dict.fromkeys(COST_MEMBERS, zero)
+    free = Bucket("total", 1, usd=zero, **parts)
+    assert [share.part for share in shares(free)] == [Decimal(0)] * len(COST_MEMBERS)
     assert "Nothing was spent." in share_of(free)
     assert "No split by category was reported." in share_of(Bucket("total", 1, usd=Total(None, 1)))
 
 
 def test_a_split_that_exceeds_the_cost_is_marked_in_the_drawing() -> None:
-    over = Bucket("total", 1, usd=Total(Decimal("0.10")), model_usd=Total(Decimal("0.15")))
+    model: dict[str, Any] = {"model_usd": Total(Decimal("0.15"))}
+    over = Bucket("total", 1, usd=Total(Decimal("0.10")), **model)
     assert "split exceeds the total by $0.05" in share_of(over)

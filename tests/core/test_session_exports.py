@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.export.exporters import SESSION_EXPORTERS
 from handinger_tui.core.export.session_document import Contents
+from handinger_tui.core.export.session_file import SCHEMA
 from handinger_tui.core.figures import Usage
 from handinger_tui.core.money import attribution
 from handinger_tui.core.safety import Verdict, judge_link
@@ -193,7 +194,7 @@ def test_json_names_its_format_and_every_member_of_the_request() -> None:
     assert document.isascii()
     read = json.loads(document)
     assert {name: read[name] for name in ("schema", "session_id", "worker_id", "title", "created_ms")} == {
-        "schema": "handinger-tui/session/2",
+        "schema": SCHEMA,
         "session_id": "ses_1",
         "worker_id": "wrk_1",
         "title": "T",

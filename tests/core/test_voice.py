@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handinger_tui.core import read_aloud
-from handinger_tui.core.figures import Usage
+from handinger_tui.core.figures import CATEGORIES, Usage
 from handinger_tui.core.read_aloud import MOST_PARSED, Reading, block_lines, in_words, paragraphs
 from handinger_tui.core.runs import Board
 from handinger_tui.core.stream import FilePart, SourcePart
@@ -263,7 +263,8 @@ def test_receipts_lists_and_the_help_are_words() -> None:
         assert len(lines) > 15
         assert not [one for one in lines if JUNK.search(one)]
         is_free, so_far = status in FREE, " so far" if status in UNENDED else ""
-        assert is_free or f"receipt: Unknown{so_far}: model, tools, sandbox, internal" in lines
+        categories = ", ".join(figure.label for figure in CATEGORIES)
+        assert is_free or f"receipt: Unknown{so_far}: {categories}" in lines
     board = Board((replace(RUNNING, title="Pumps"), replace(ENDED, base_url=LOCAL, pinned=True)), (PLAN,))
     summary = SessionSummary(
         "ses_1",

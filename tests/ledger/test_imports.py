@@ -283,7 +283,7 @@ ENDLESS_WAIT = '{"status":"failed","fault":{"kind":"network","retry_after_s":1' 
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({"schema": "handinger-tui/session/3"}, "A newer version"),
+        ({"schema": "handinger-tui/session/99"}, "A newer version"),
         ({"schema": "handinger-tui/costs/1"}, "not a session"),
         ({"schema": 1}, "not a session"),
         ({"session_id": "../../x"}, "session_id of the session is not an id"),

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from msgspec.structs import fields
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.spending import SUMS, Bucket, ChargeFilter, GroupBy, sum_buckets
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, sum_buckets
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.charges import grouping
 from handinger_tui.ledger.charges.entries import DECIMALS, NUMBERS, SUMMED
@@ -63,9 +63,12 @@ def rows_of(number: int, turn: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
+MEMBERS = {"usd_pico": "usd", "micro_credits": "credits", "total_tokens": "tokens"}
+
+
 def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
     """The expected bucket, from the raw rows and in Python's own integers."""
-    sums, unsplit = [], set[int]()
+    sums, unsplit = dict[str, Any](), set[int]()
     for name in SUMMED:
         amounts = [[row[name] for row in rows if row.get(name) is not None] for rows in turns]
         is_complete = [
@@ -81,14 +84,15 @@ def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
         each_sum = [(sum(each), free) for each, free in zip(amounts, refused, strict=True) if each]
         reported = [one for one, free in each_sum if one or not free]
         exact = Decimal(sum(reported)).scaleb(-DECIMALS[name]) if reported else None
-        sums.append(Total(exact, is_complete.count(False)))
+        member = MEMBERS.get(name, name.replace("_pico", "_usd"))
+        sums[member] = Total(exact, is_complete.count(False))
     ends = [rows[0]["status"] for rows in turns]
     moments = [rows[0]["at_ms"] for rows in turns]
     return Bucket(
         "",
         len(turns),
         sum(status in ("failed", "incomplete", "unknown") for status in ends),
-        **dict(zip(SUMS, sums, strict=True)),  # type: ignore[arg-type]  # the names of its sums
+        **sums,
         first_ms=min(moments, default=None),
         last_ms=max(moments, default=None),
         unsplit=len(unsplit),

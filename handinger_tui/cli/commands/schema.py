@@ -16,6 +16,7 @@ from handinger_tui.cli.commands import Implementation
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.output import put
 from handinger_tui.core.errors import SettingsError, did_you_mean
+from handinger_tui.core.figures import numbered
 from handinger_tui.core.jsontext import JsonObject, json_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.settings.shown import DRAFT
@@ -84,7 +85,7 @@ def type_of(name: str) -> Any:
 
 def schema_id(name: str) -> str:
     """What a document names as its schema."""
-    return f"handinger-tui/{EVENTS}/1" if name == EVENTS else str(type_of(name).__struct_config__.tag)
+    return numbered(EVENTS, 1) if name == EVENTS else str(type_of(name).__struct_config__.tag)
 
 
 def schema_of(name: str) -> JsonObject:

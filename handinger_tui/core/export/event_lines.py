@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from operator import attrgetter
-from typing import Any, Final, Literal, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Literal, get_type_hints
 
 from msgspec import Struct, defstruct
 from msgspec.structs import fields
@@ -13,7 +13,7 @@ from msgspec.structs import fields
 from handinger_tui.core.dialects import events as ev
 from handinger_tui.core.documents import AnyJson, Part, members
 from handinger_tui.core.export.result import RESULT, Result
-from handinger_tui.core.figures import CostsObject, UsageObject, stream_counts
+from handinger_tui.core.figures import TOKENS, CostsObject, UsageObject, stream_counts, with_figures
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.stream import CustomPart, FilePart, SourcePart
 from handinger_tui.core.turns.messages import id_of, role_of, text_of
@@ -61,15 +61,14 @@ EVENT_LINES: Final[Mapping[type, tuple[str, str]]] = {
 A test checks that all are here."""
 
 
-class Counts(Part, frozen=True):
-    """Token counts in the stream; those of the turn come with the readings of its worker."""
+if TYPE_CHECKING:
+    _Tokens = Part
+else:
+    _Tokens = with_figures(Part, TOKENS, int | None, None)
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    cache_read_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    total_tokens: int | None = None
+
+class Counts(_Tokens, frozen=True):
+    """Token counts in the stream; those of the turn come with the readings of its worker."""
 
 
 class Line(Part, frozen=True, tag_field="type"):

@@ -27,6 +27,7 @@ from handinger_tui.core.export.session_document import (
 )
 from handinger_tui.core.export.session_file import SCHEMA, without_costs
 from handinger_tui.core.export.session_html import session_html
+from handinger_tui.core.figures import numbered
 from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, dump
 from handinger_tui.core.safety import clean_json, clean_line, markdown_text
@@ -97,7 +98,7 @@ class SessionFile(Document, frozen=True, tag=SCHEMA):
     turns: list[FileTurn]
 
 
-class ShownSession(Document, frozen=True, tag="handinger-tui/shown-session/1"):
+class ShownSession(Document, frozen=True, tag=numbered("shown-session", 1)):
     """What `sessions show` prints."""
 
     session_id: str

@@ -23,7 +23,7 @@ from handinger_tui.core.documents import (
     problem_of,
 )
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
-from handinger_tui.core.figures import CostsObject, UsageObject, reported_figures
+from handinger_tui.core.figures import CostsObject, UsageObject, numbered, reported_figures
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney
 from handinger_tui.core.money.turn_json import TurnAmount
@@ -83,7 +83,7 @@ class DataItem(Part, frozen=True):
     data: AnyJson
 
 
-RESULT: Final = "handinger-tui/result/2"
+RESULT: Final = numbered("result", 2)
 
 
 class Result(Document, frozen=True, tag=RESULT):
@@ -136,7 +136,7 @@ class Result(Document, frozen=True, tag=RESULT):
     """The dialect of the answer."""
 
 
-class Notice(Document, frozen=True, tag="handinger-tui/notice/1"):
+class Notice(Document, frozen=True, tag=numbered("notice", 1)):
     """What `on_done` and `on_limit` get on standard input: a turn ended, or a limit is nearly used up."""
 
     event: str

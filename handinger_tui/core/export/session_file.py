@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from handinger_tui.core.decimals import INT64_MAX
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.figures import numbered
 from handinger_tui.core.jsontext import (
     MAX_DEPTH,
     Json,
@@ -43,10 +44,10 @@ from handinger_tui.core.turns.turn import (
     outcome_object,
 )
 
-SCHEMA: Final = "handinger-tui/session/2"
-READABLE: Final = ("handinger-tui/session/1", SCHEMA)
+SCHEMA: Final = numbered("session", 2)
+_FAMILY, _, _NEWEST = SCHEMA.rpartition("/")
+READABLE: Final = tuple(f"{_FAMILY}/{number}" for number in range(1, int(_NEWEST) + 1))
 """What is read of a turn has not changed since the first one."""
-_FAMILY: Final = SCHEMA.rpartition("/")[0]
 
 MOST_MB: Final = 50
 """The largest file that is read unless the person allows more."""

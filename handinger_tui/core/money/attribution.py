@@ -118,7 +118,7 @@ class TurnMoney(Struct, frozen=True):
 
     @property
     def usd(self) -> Decimal | None:
-        """The cost in USD: as reported, else the sum of the four categories."""
+        """The cost in USD: as reported, else the sum of the categories."""
         return cost_of(self.usage, self.costs)
 
     @property

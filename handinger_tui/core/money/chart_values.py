@@ -171,7 +171,7 @@ class Share(Struct, frozen=True):
 
 
 def shares(spent: Bucket) -> tuple[Share, ...]:
-    """The shares of the four categories, and of the cost without a category."""
+    """The shares of the categories, and of the cost without a category."""
     totals = {figure.label: spent.total(figure.name) for figure in CATEGORIES}
     split = exact_sum(one.value for one in totals.values() if one.value is not None)
     base = max(split, spent.usd.value or Decimal(0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct
@@ -13,6 +13,7 @@ from msgspec import Struct
 from handinger_tui.core.amounts import Unit, bare_text
 from handinger_tui.core.columns import Align, Column, Row, Tone
 from handinger_tui.core.documents import Amount, Document, Millis, Part, members
+from handinger_tui.core.figures import CATEGORIES, numbered, with_figures
 from handinger_tui.core.formatting import spaced, time_in_zone
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.money.amount_state import AmountState
@@ -30,9 +31,7 @@ class JournalReading(Part, frozen=True):
     tokens: int | None
 
 
-class JournalEntry(Document, frozen=True, tag="handinger-tui/journal/2"):
-    """An entry of the ledger: a line of `costs --journal --json`. Entries are never changed or removed."""
-
+class _EntryHead(Document, frozen=True):
     number: int
     """Charges and corrections have one sequence of numbers, unassigned costs another."""
     kind: str
@@ -62,10 +61,17 @@ class JournalEntry(Document, frozen=True, tag="handinger-tui/journal/2"):
     credits: Amount | None
     credit_usd: Amount | None
     """Your price of a credit on the day for which it counts."""
-    model_usd: Amount | None
-    tool_usd: Amount | None
-    sandbox_usd: Amount | None
-    internal_usd: Amount | None
+
+
+if TYPE_CHECKING:
+    _EntryWithCategories = _EntryHead
+else:
+    _EntryWithCategories = with_figures(_EntryHead, CATEGORIES, Amount | None)
+
+
+class JournalEntry(_EntryWithCategories, frozen=True, tag=numbered("journal", 2, CATEGORIES)):
+    """An entry of the ledger: a line of `costs --journal --json`. Entries are never changed or removed."""
+
     tokens: int | None
     reason: str
     before: JournalReading | None

@@ -258,7 +258,7 @@ def _table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> str:
 
 # -- below the table
 def share_lines(overall: Bucket, width: int) -> str:
-    """Return the shares of the four categories, each with percentage, amount and bar."""
+    """Return the shares of the categories, each with percentage, amount and bar."""
     categories = shares(overall)
     if all(share.usd.value is None for share in categories):
         return "Cost by category: unknown."

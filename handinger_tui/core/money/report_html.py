@@ -159,7 +159,7 @@ def cumulative(days: Sequence[Bucket]) -> str:
 
 
 def share_of(spent: Bucket) -> str:
-    """The four categories as one bar, with amounts and percentages below."""
+    """The categories as one bar, with amounts and percentages below."""
     parts = shares(spent)
     title, excess = "Cost by category", excess_words(spent.split_excess)
     if reason := why_no_split(parts):
@@ -189,7 +189,8 @@ def _points(points: Iterable[tuple[Decimal, Decimal]], most: Decimal) -> str:
 
 
 # -- the table ---------------------------------------------------------------------------
-HEADS: Final = ("turns", "cost", "credits", "tokens", "model", "tool", "sandbox", "internal", "incomplete")
+_PARTS: Final = (member.removesuffix("_usd") for member in COST_MEMBERS)
+HEADS: Final = ("turns", "cost", "credits", "tokens", *_PARTS, "incomplete")
 
 
 def _table(groups: Sequence[Bucket], total: Bucket, by: GroupBy, omitted: int) -> str:
@@ -305,6 +306,7 @@ polyline{fill:none;stroke:var(--line);stroke-width:3;vector-effect:non-scaling-s
 .shares{display:flex;gap:2px;height:44px;margin:16px 0}.shares i{min-width:1px;border-radius:3px}
 .legend{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:12px}
 .legend i{display:inline-block;width:14px;height:14px;border-radius:3px}
+:where(.shares,.legend) i{background:var(--muted)}
 .model{background:var(--model)}.tools{background:var(--tools)}
 .sandbox{background:var(--sandbox)}.internal{background:var(--internal)}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}

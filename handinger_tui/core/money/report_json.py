@@ -16,7 +16,15 @@ from msgspec.structs import asdict
 from handinger_tui import __version__
 from handinger_tui.core.decimals import decimal_text, json_amount
 from handinger_tui.core.documents import UNSET, Amount, Document, Millis, Part, UnsetType
-from handinger_tui.core.figures import COST_MEMBERS, FIGURES, CostsObject
+from handinger_tui.core.figures import (
+    CATEGORIES,
+    COST_MEMBERS,
+    SHOWN,
+    TOKENS,
+    CostsObject,
+    numbered,
+    with_figures,
+)
 from handinger_tui.core.formatting import time_in_zone
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.money.chart_values import day_points
@@ -57,9 +65,7 @@ def _text_cell(text: str) -> str:
     return csv_field(clean_line(text))
 
 
-class Group(Part, frozen=True):
-    """A group of turns. Amounts without turns are 0; an amount that no turn reported is null."""
-
+class _GroupHead(Part, frozen=True):
     key: str | None
     title: str | None
     turns: int
@@ -67,12 +73,28 @@ class Group(Part, frozen=True):
     cost_usd: Amount | None
     credits: Amount | None
     tokens: int | None
-    model_usd: Amount | None
-    tool_usd: Amount | None
-    sandbox_usd: Amount | None
-    internal_usd: Amount | None
+
+
+class _RiseHead(Part, frozen=True):
+    number: int
+    seen_ms: Millis
+    cost_usd: Amount | None
+    credits: Amount | None
+
+
+if TYPE_CHECKING:
+    _GroupWithCategories = _GroupHead
+    _RiseWithCategories = _RiseHead
+else:
+    _GroupWithCategories = with_figures(_GroupHead, CATEGORIES, Amount | None)
+    _RiseWithCategories = with_figures(_RiseHead, CATEGORIES, Amount | None)
+
+
+class Group(_GroupWithCategories, frozen=True):
+    """A group of turns. Amounts without turns are 0; an amount that no turn reported is null."""
+
     split_excess_usd: Amount | None
-    """By how much the four categories exceed the cost."""
+    """By how much the categories exceed the cost."""
     unpriced_turns: int
     """Turns that are missing in the cost; then those missing in credits, in tokens, and in any category."""
     uncredited_turns: int
@@ -87,9 +109,7 @@ class Group(Part, frozen=True):
     """Whether the cost or the credits depend on what a worker's figures mean."""
 
 
-class GroupRow(Group, frozen=True):
-    """A group; of a turn and of a session with more members."""
-
+class _RowHead(Group, frozen=True):
     turn_id: str | UnsetType | None = UNSET
     """This and what follows, but tags and project: only by turn, where a turn is a group of one."""
     session_id: str | UnsetType | None = UNSET
@@ -104,12 +124,17 @@ class GroupRow(Group, frozen=True):
     """open, provisional, settled, or closed by a statement"""
     corrections: int | UnsetType = UNSET
     at_ms: Millis | UnsetType | None = UNSET
-    input_tokens: int | UnsetType | None = UNSET
-    output_tokens: int | UnsetType | None = UNSET
-    reasoning_tokens: int | UnsetType | None = UNSET
-    cache_read_tokens: int | UnsetType | None = UNSET
-    cache_write_tokens: int | UnsetType | None = UNSET
-    total_tokens: int | UnsetType | None = UNSET
+
+
+if TYPE_CHECKING:
+    _RowWithTokens = _RowHead
+else:
+    _RowWithTokens = with_figures(_RowHead, TOKENS, int | UnsetType | None, UNSET)
+
+
+class GroupRow(_RowWithTokens, frozen=True):
+    """A group; of a turn and of a session with more members."""
+
     steps: int | UnsetType | None = UNSET
     duration_ms: int | UnsetType | None = UNSET
     sources: int | UnsetType | None = UNSET
@@ -127,17 +152,9 @@ class GroupRow(Group, frozen=True):
     """The beginning of the message; null where its session was deleted."""
 
 
-class RisePart(Part, frozen=True):
+class RisePart(_RiseWithCategories, frozen=True):
     """A rise of a worker's figures that no turn explains."""
 
-    number: int
-    seen_ms: Millis
-    cost_usd: Amount | None
-    credits: Amount | None
-    model_usd: Amount | None
-    tool_usd: Amount | None
-    sandbox_usd: Amount | None
-    internal_usd: Amount | None
     tokens: int | None
     after_turn_id: str | None
     refused_turn_ids: list[str]
@@ -188,7 +205,7 @@ class CurrencyPart(Part, frozen=True):
     amount: Amount
 
 
-class CostReport(Document, frozen=True, tag="handinger-tui/costs/4"):
+class CostReport(Document, frozen=True, tag=numbered("costs", 4)):
     """What `costs` prints."""
 
     by: str
@@ -275,7 +292,7 @@ def origin_of(selection: Selection) -> dict[str, str | None]:
     }
 
 
-COUNTS: Final = (*(figure.column for figure in FIGURES if not figure.is_amount), "sources", "elapsed_ms")
+COUNTS: Final = (*(figure.column for figure in SHOWN if not figure.is_amount), "sources", "elapsed_ms")
 TURN_COLUMNS: Final = GroupRow.__struct_fields__
 """Those of a turn."""
 

@@ -12,7 +12,16 @@ from msgspec.structs import fields, replace
 
 from handinger_tui.core.amounts import Total, Unit, at_price, price_words, split_excess, total
 from handinger_tui.core.columns import with_signs
-from handinger_tui.core.figures import COST_MEMBERS, NO_COSTS, NO_USAGE, Costs, Usage, cost_of
+from handinger_tui.core.figures import (
+    CATEGORIES,
+    COST_MEMBERS,
+    NO_COSTS,
+    NO_USAGE,
+    Costs,
+    Usage,
+    cost_of,
+    with_figures,
+)
 from handinger_tui.core.formatting import UNKNOWN, plural
 from handinger_tui.core.money.amount_state import AmountState, state_of, total_in
 from handinger_tui.core.money.limits import Gauge, Limit
@@ -195,21 +204,26 @@ EMPTY_TOTAL: Final = Total(None)
 """The sum of no turns."""
 
 
-class Bucket(Struct, frozen=True):
-    """A group of turns. `key`: a period ("2026-11-25", "2026-W48", "2026-11"), an id, a name, or "".
-
-    `incomplete`: turns that failed, ended early, or whose end is unknown.
-    """
-
+class _BucketHead(Struct, frozen=True):
     key: str
     turns: int = 0
     incomplete: int = 0
     usd: Total = EMPTY_TOTAL
     credits: Total = EMPTY_TOTAL
-    model_usd: Total = EMPTY_TOTAL
-    tool_usd: Total = EMPTY_TOTAL
-    sandbox_usd: Total = EMPTY_TOTAL
-    internal_usd: Total = EMPTY_TOTAL
+
+
+if TYPE_CHECKING:
+    _WithCategories = _BucketHead
+else:
+    _WithCategories = with_figures(_BucketHead, CATEGORIES, Total, EMPTY_TOTAL)
+
+
+class Bucket(_WithCategories, frozen=True):
+    """A group of turns. `key`: a period ("2026-11-25", "2026-W48", "2026-11"), an id, a name, or "".
+
+    `incomplete`: turns that failed, ended early, or whose end is unknown.
+    """
+
     tokens: Total = EMPTY_TOTAL
     first_ms: int | None = None
     last_ms: int | None = None
@@ -218,7 +232,7 @@ class Bucket(Struct, frozen=True):
     rises: tuple[Rise, ...] = ()
     """The part of its amounts that belongs to no turn."""
     unsplit: int = 0
-    """Turns for which at least one of the four categories was not reported."""
+    """Turns for which at least one of the categories was not reported."""
     free: int = 0
     """Turns that were refused, and so are in none of the sums."""
 
@@ -247,7 +261,7 @@ class Bucket(Struct, frozen=True):
 
     @property
     def split_excess(self) -> Decimal | None:
-        """By how much the four categories exceed the cost, see `amounts.split_excess`."""
+        """By how much the categories exceed the cost, see `amounts.split_excess`."""
         return split_excess(self.total("usd").value, [getattr(self, name).value for name in COST_MEMBERS])
 
     def priced(self, prices: Prices | None) -> Decimal | None:

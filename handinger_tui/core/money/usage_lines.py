@@ -22,7 +22,7 @@ from handinger_tui.core.amounts import (
     price_words,
     split_excess,
 )
-from handinger_tui.core.bars import BLOCKS, NO_VALUE, PARTS, Look, percent_level, sparkline, stacked_bar
+from handinger_tui.core.bars import PARTS, Look, part_styles, percent_level, sparkline, stacked_bar
 from handinger_tui.core.columns import aligned, text_of
 from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure
 from handinger_tui.core.formatting import UNKNOWN, day_text, duration, fitting, moment_at, plural
@@ -97,14 +97,17 @@ def _costs(view: UsageView, width: int) -> list[Line]:
     return lines
 
 
+_PARTS: Final = part_styles(PARTS[:-1], PARTS[-1], len(CATEGORIES))
+
+
 def _split(view: UsageView, width: int) -> list[Line]:
     """The cost of this turn as one bar, with a legend where it has several parts."""
     cost, parts = view.of_turn(FIGURE["cost_usd"]), [view.of_turn(figure) for figure in CATEGORIES]
     pieces = stacked_bar(parts, cost, width)
     if not pieces:
         return []
-    blocks, names = (*BLOCKS, NO_VALUE), (*(figure.label for figure in CATEGORIES), "not split")
-    lines = [tuple((blocks[at] * cells, PARTS[at]) for at, cells in pieces)]
+    names = (*(figure.label for figure in CATEGORIES), "not split")
+    lines = [tuple((_PARTS[at][0] * cells, _PARTS[at][1]) for at, cells in pieces)]
     amounts = [None if part is None else Decimal(part) for part in parts]
     excess = excess_words(split_excess(None if cost is None else Decimal(cost), amounts))
     if excess:
@@ -112,7 +115,7 @@ def _split(view: UsageView, width: int) -> list[Line]:
     elif len(pieces) > 1:
         gap = " " if sum(len(names[at]) + 3 for at, _ in pieces) <= width + 1 else ""
         legend = [
-            ((" " if number else "") + blocks[at], PARTS[at], gap + names[at])
+            ((" " if number else "") + _PARTS[at][0], _PARTS[at][1], gap + names[at])
             for number, (at, _) in enumerate(pieces)
         ]
         lines.append(

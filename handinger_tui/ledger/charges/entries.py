@@ -19,6 +19,7 @@ from handinger_tui.core.amounts import Unit, micro_credits, pico_usd
 from handinger_tui.core.decimals import INT64_MAX, decimal_text, in_units, tidy
 from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.figures import (
+    ADDED,
     CATEGORIES,
     FIGURES,
     NO_COSTS,
@@ -210,8 +211,8 @@ NUMBERS: Final = (*AMOUNT_COLUMNS, *COUNTS)
 SUMMED: Final = tuple(figure.column for figure in _SUMS)
 """The numbers that are summed. A bit of `turn_totals.reported`: a finished worker reported that number."""
 BIT: Final = {figure.column: figure.bit for figure in _BY_BIT}
-COST_BITS: Final = sum(1 << figure.bit for figure in CATEGORIES)
-"""The bits of `turn_totals.reported` for the cost categories."""
+COST_BITS: Final = sum(1 << figure.bit for figure in CATEGORIES if figure not in ADDED)
+"""The bits of `turn_totals.reported` for the cost categories of a turn that is split."""
 DECIMALS: Final = {figure.column: figure.places for figure in _SUMS} | {
     "most_pico": 12,
     "reserved_pico": 12,

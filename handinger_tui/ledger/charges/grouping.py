@@ -8,7 +8,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import Final
+from operator import itemgetter
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,6 +36,7 @@ from handinger_tui.ledger.charges.entries import (
     AMOUNT_COLUMNS,
     BIT,
     COST_BITS,
+    COST_COLUMNS,
     COUNTS,
     DECIMALS,
     SUMMED,
@@ -201,6 +203,10 @@ _UNSPLIT: Final = 2 * len(SUMMED)
 """Index of `unsplit` in a row of `_GAPS`."""
 _NO_GAPS: Final = (0,) * (_UNSPLIT + 1)
 _CERTAIN: Final = (False,) * (len(SUMMED) - 2)
+_IN_ORDER: Final = itemgetter(
+    *map(SUMMED.index, ("usd_pico", "micro_credits", *COST_COLUMNS, "total_tokens"))
+)
+"""The sums in the order of a `Bucket`."""
 
 
 def buckets(
@@ -337,12 +343,9 @@ def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "")
         )
         for value in (scaled(row[at], row[at + 1], places),)
     ]
-    usd, credited, model, tool, sandbox, internal, tokens = sums
     first_ms, last_ms = int_or_none(row[3]), int_or_none(row[4])
-    return Bucket(
-        key, row[1], row[2], usd, credited, model, tool, sandbox, internal, tokens, first_ms, last_ms, title,
-        unsplit=missing[_UNSPLIT], free=int_or_zero(row[8]),
-    )  # fmt: skip
+    ends: Any = (first_ms, last_ms, title, (), missing[_UNSPLIT], int_or_zero(row[8]))
+    return Bucket(key, row[1], row[2], *_IN_ORDER(sums), *ends)
 
 
 PROMPT: Final = "(SELECT substr(prompt, 1, 200) FROM turns WHERE turns.turn_id = t.turn_id) AS prompt"

@@ -13,7 +13,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 
 from handinger_tui.core.amounts import Total, Unit, amount_text, excess_words, fitted
-from handinger_tui.core.bars import BLOCKS, NO_VALUE, rising_line, stacked_bar, vertical_bar
+from handinger_tui.core.bars import part_styles, rising_line, stacked_bar, vertical_bar
 from handinger_tui.core.columns import aligned
 from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.figures import CATEGORIES
@@ -30,10 +30,8 @@ FAINT: Final = "$text-muted"
 BAR: Final = "$primary"
 MARK: Final = "$accent"
 STRONG: Final = "bold"
-PARTS: Final = tuple(
-    zip((*BLOCKS, NO_VALUE), ("$primary", "$secondary", "$accent", FAINT, FAINT), strict=True)
-)
-"""Block and color of each of the four categories, and of what is not split."""
+PARTS: Final = part_styles(("$primary", "$secondary", "$accent", FAINT), FAINT, len(CATEGORIES))
+"""Block and color of each category, and of what is not split."""
 _SPANS: Final = (1, 2, 3, 7, 14, 28, 91, 182, 364)
 """Numbers of days that one bar may cover."""
 _WIDEST: Final = 8
@@ -123,7 +121,7 @@ def _dates(days: Days, margin: int, drawn: int, columns: int) -> Content:
 
 # -- shares ------------------------------------------------------------------------------
 def shares(spent: Bucket, width: int) -> list[Content]:
-    """The four cost categories as one stacked bar, and a legend with amounts and percent."""
+    """The cost categories as one stacked bar, and a legend with amounts and percent."""
     title, parts = ("Where the cost went", STRONG), shares_of(spent)
     if reason := why_no_split(parts):
         return [Content.assemble(title), Content.styled(reason, FAINT)]

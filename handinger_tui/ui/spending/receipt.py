@@ -122,7 +122,7 @@ def _summary(facts: ReceiptFacts) -> Iterator[Content]:
 
 
 def _bar(facts: ReceiptFacts, width: int) -> list[Content]:
-    """A bar with the shares of the four cost categories; the section by category is its legend."""
+    """A bar with the shares of the cost categories; the section by category is its legend."""
     parts = [getattr(facts.money.costs, figure.name) for figure in CATEGORIES]
     pieces = stacked_bar(parts, facts.money.usd, width)
     return [Content(""), split_bar(pieces)] if pieces else []

@@ -8,6 +8,7 @@ import pkgutil
 
 import pytest
 
+from handinger_tui.core.export.session_file import SCHEMA
 from handinger_tui.core.stream import RawFrame
 from handinger_tui.ui import commands
 from handinger_tui.ui.commands import COMMANDS, command_named, completions, unknown_command_text
@@ -242,7 +243,7 @@ async def test_a_session_is_exported_in_a_form_that_exists() -> None:
     assert markdown.endswith(".md")
     assert "\n> Hi\n" in text
     assert document.endswith(".json")
-    assert json_text.startswith('{"schema":"handinger-tui/session/2"')
+    assert json_text.startswith(f'{{"schema":"{SCHEMA}"')
 
 
 async def test_sources_files_and_downloads() -> None:

@@ -11,7 +11,7 @@ from textual.content import Content
 
 from handinger_tui.core.amounts import Total, Unit
 from handinger_tui.core.columns import Row
-from handinger_tui.core.figures import CATEGORIES
+from handinger_tui.core.figures import CATEGORIES, COST_MEMBERS
 from handinger_tui.core.money.report_rows import Line
 from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.core.periods import midnight_ms
@@ -137,12 +137,14 @@ def test_shares_name_every_category_with_its_block_and_add_up_to_the_cost() -> N
 
 def test_a_gap_of_all_categories_stands_once_and_is_not_cut() -> None:
     same: dict[str, Any] = {figure.name: Total(Decimal(2), 2) for figure in CATEGORIES}
-    title, _, *rows = plain(shares(day("x", "8", **same), 36))
+    cost = str(2 * len(CATEGORIES))
+    title, _, *rows = plain(shares(day("x", cost, **same), 36))
     assert title.split("  ")[-1].strip() == "+ 2 unknown"
     assert not any("unk" in row for row in rows)
     different = same | {"tool_usd": Total(Decimal(2), 14)}
-    rows = plain(shares(day("x", "8", **different), 36))[2:]
-    assert [row.rpartition("+ ")[2] for row in rows] == ["2 unknown", "14 unknown", "2 unknown", "2 unknown"]
+    rows = plain(shares(day("x", cost, **different), 36))[2:]
+    counts = [14 if figure.name == "tool_usd" else 2 for figure in CATEGORIES]
+    assert [row.rpartition("+ ")[2] for row in rows] == [f"{count} unknown" for count in counts]
 
 
 def test_the_line_rises_to_the_sum_and_marks_gaps() -> None:
@@ -179,8 +181,7 @@ def test_unknown_amounts_draw_no_line_at_zero_and_zero_is_not_unknown() -> None:
     lines = [line.plain.rstrip() for line in cumulative(days, 60, 8)]
     assert lines == [f"{'Cumulative':<49}+ 2 unknown", "No cost was reported.", *[""] * 6]
     zero = Total(Decimal(0))
-    free = Bucket(
-        "2026-11-25", 1, usd=zero, model_usd=zero, tool_usd=zero, sandbox_usd=zero, internal_usd=zero
-    )
+    parts: dict[str, Any] = dict.fromkeys(COST_MEMBERS, zero)
+    free = Bucket("2026-11-25", 1, usd=zero, **parts)
     assert [line.plain for line in shares(free, 60)] == ["Where the cost went", "Nothing was spent."]
     assert "was reported" in shares(unknown, 60)[1].plain
