@@ -70,20 +70,20 @@ USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
         (TypicalCost("high", of(None, None, None)), "3 turns at high, cost unknown"),
         (TypicalCost("high", of("0.04213")), "$0.0421 (1 turn)"),
         (TypicalCost("high", of("0.04", None, None)), "$0.04 (1 turn, 2 more unknown)"),
-        (TypicalCost("high", of("0.02", "0.05", "0.09")), "$0.02–$0.09 (3 turns)"),
+        (TypicalCost("high", of("0.02", "0.05", "0.09")), "$0.02–0.09 (3 turns)"),
         (TypicalCost("high", of("0.02", "0.02")), "$0.02 (2 turns)"),
-        (TypicalCost("high", USUAL), "usually $0.02–$0.09 (median $0.04, 5 turns)"),
+        (TypicalCost("high", USUAL), "usually $0.02–0.09 (median $0.04, 5 turns)"),
         (
             TypicalCost("high", of("0.01", "0.02", "0.04", "0.09", "0.2", None, None)),
-            "usually $0.02–$0.09 (median $0.04, 5 turns, 2 more unknown)",
+            "usually $0.02–0.09 (median $0.04, 5 turns, 2 more unknown)",
         ),
         (
             TypicalCost("high", USUAL, everywhere=True),
-            "other workers usually $0.02–$0.09 (median $0.04, 5 turns)",
+            "other workers usually $0.02–0.09 (median $0.04, 5 turns)",
         ),
         (
             TypicalCost("high", of("0.02", "0.09"), everywhere=True),
-            "other workers $0.02–$0.09 (2 turns)",
+            "other workers $0.02–0.09 (2 turns)",
         ),
         (
             TypicalCost("high", of(None), everywhere=True),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, Unit, amount_text, at_price, fitted, price_words
+from handinger_tui.core.amounts import Total, Unit, amount_text, at_price, fitted, price_words, range_text
 from handinger_tui.core.decimals import EXACT, json_amount
 from handinger_tui.core.formatting import fitting, plural
 from handinger_tui.core.money.prediction import price_range, unusual_above
@@ -119,7 +119,7 @@ class TypicalCost(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """One short line: "usually $0.02–$0.09 (median $0.04, 12 turns, 1 more unknown)"."""
+        """One short line: "usually $0.02–0.09 (median $0.04, 12 turns, 1 more unknown)"."""
         unit, of = self.unit_and_spread
         budget = clean_line(self.budget, 40)
         if of.median is None:
@@ -150,9 +150,9 @@ class TypicalCost(Struct, frozen=True):
         elif of.counted == 1:
             choices = [turns.removeprefix("~")]
         elif of.counted < ENOUGH:
-            choices = [f"{_briefly(of, unit)} ({plural(of.counted, 'turn')})", turns]
+            choices = [f"{_between(of, unit)} ({plural(of.counted, 'turn')})", turns]
         else:
-            choices = [f"{median} ({_briefly(of, unit).partition(' ')[0]})", turns]
+            choices = [f"{median} ({_between(of, unit).partition(' ')[0]})", turns]
         price = at_price(of.median, self.credit_usd) if unit is Unit.CREDITS else None
         if price is not None:
             dollars = Total(price, doubtful=True).cell()
@@ -202,11 +202,4 @@ CHIP_CELLS: Final = 25
 
 
 def _between(of: Spread, unit: Unit) -> str:
-    """The range "$0.02–$0.09" or "2–9 credits"; one amount if both ends are the same."""
-    low, high = (amount_text(end or Decimal(0), unit) for end in (of.low, of.high))
-    return high if low == high else f"{low.partition(' ')[0]}–{high}"
-
-
-def _briefly(of: Spread, unit: Unit) -> str:
-    """The range with one currency sign: "$0.02–0.09"."""
-    return _between(of, unit).replace("–$", "–")
+    return range_text(of.low or Decimal(0), of.high or Decimal(0), unit)
