@@ -175,7 +175,9 @@ def forecast_text(estimate: Forecast) -> str:
     if estimate.middle is None or estimate.low is None or estimate.high is None:
         return estimate.method
     middle = amount_text(estimate.middle, estimate.unit)
-    end = " ".join(filter(None, [f"about {middle}", Total(Decimal(0), estimate.gaps).gap_words, "by month end"]))
+    end = " ".join(
+        filter(None, [f"about {middle}", Total(Decimal(0), estimate.gaps).gap_words, "by month end"])
+    )
     between = range_text(estimate.low, estimate.high, estimate.unit)
     days = f", from {plural(estimate.days_seen, 'day')}" if estimate.days_seen < FEW_DAYS else ""
     return f"{end} ({between}{days})" if between != middle else end
