@@ -128,6 +128,9 @@ class HistoryOfSessions(Protocol):
     async def save_draft(self, session_id: str, text: str) -> None:
         """Save the draft of a session."""
 
+    async def change_draft(self, session_id: str, change: Callable[[str], str]) -> None:
+        """Save what `change` makes of the draft of a session, in one step; it may run in another thread."""
+
     async def mark_read(self, session_id: str) -> None:
         """Mark a session read: the person has seen its newest answer."""
 

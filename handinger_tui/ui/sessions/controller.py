@@ -18,9 +18,10 @@ from handinger_tui.ui.sessions.drafts import DraftStore, draft_name
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
-    from handinger_tui.core.money.spending import Bucket
+    from handinger_tui.core.money.reconciliation import Restatement
+    from handinger_tui.core.money.spending import Bucket, ChargeFilter
     from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.core.runs import Board
     from handinger_tui.core.tags import Labels
@@ -48,6 +49,13 @@ class Place(Struct, frozen=True):
     def session_id(self) -> str:
         """The id of the session."""
         return self.actor.session.session_id
+
+
+class News(Struct, frozen=True):
+    """What is to be counted again: final amounts that were changed, and the day for which it is counted."""
+
+    restated: Sequence[Restatement]
+    day: ChargeFilter
 
 
 NO_HISTORY: Final = (
@@ -165,6 +173,8 @@ class SessionController:
         self.leaves_unsaved = False
         """Whether the person was told that what was typed cannot be saved."""
         self.warned = LimitNotices()
+        self.counted_day: ChargeFilter | None = None
+        """The day for which limits and amounts were counted last, see `news`; None before the first count."""
         self.day: Bucket | None = None
         """The charges of today, read while leaving; None before that."""
         self.unended: set[str] = set()
@@ -490,6 +500,16 @@ class SessionController:
 
         simulated = " · simulated" if self.connection.account.local else ""
         return f"{cost_of_session(self.session)}{simulated}"
+
+    async def news(self, which: ChargeFilter | None = None) -> News | None:
+        """What any program changed of the amounts of `which` since the last call; None: nothing to count.
+
+        There is also something to count while `counted_day` is not the present day: at midnight, limits
+        begin anew though nothing was written. Raises LedgerError.
+        """
+        day = self.connection.limits.today()
+        restated = await self.connection.charges.news(which or day)
+        return None if restated is None and day == self.counted_day else News(restated or (), day)
 
     async def typical_cost(self, budget: str) -> TypicalCost:
         """The typical cost of a turn of the worker of the open session at a budget. Raises LedgerError."""

@@ -72,8 +72,6 @@ class LimitWatcher:
         """What the money that is shown was read for."""
         self._spent: tuple[Bucket, Bucket] | None = None
         """What today and the session cost."""
-        self._day: ChargeFilter | None = None
-        """The day of the newest look; None before the first."""
         self._is_checking = self._is_waiting = False
 
     def delete_ended(self) -> None:
@@ -132,11 +130,8 @@ class LimitWatcher:
             with suppress(LedgerError):
                 # As it is now: it may be deleted before its amounts are read.
                 session = self._controller.session
-                connection = self._controller.connection
-                restated = await connection.charges.news(_of(session.session_id))
-                today = connection.limits.today()
-                # At midnight, limits begin anew though nothing was written.
-                if restated is not None or self._day != today:
+                news = await self._controller.news(_of(session.session_id))
+                if news is not None:
                     # What the screens compare is in the session after it was counted. A change is announced
                     # when every place shows it.
                     try:
@@ -146,10 +141,10 @@ class LimitWatcher:
                     finally:
                         # Those that are open now: others were closed in the meantime.
                         reload(self._interaction.app.screen_stack)
-                        self._show_restatements(session, restated or ())
+                        self._show_restatements(session, news.restated)
+                    self._controller.counted_day = news.day
                 elif self._money_for != self._money_key():
                     await self._refresh_money()
-                self._day = today
                 await self._show_needs()
         finally:
             self._is_checking = False
@@ -191,10 +186,9 @@ class LimitWatcher:
             self._interaction.run(self._refresh_money())
 
     def _money_key(self) -> tuple[object, ...]:
-        """What the amounts depend on besides the charges: session, worker, budgets and day."""
+        """What the amounts depend on besides the charges and the day: session, worker and budgets."""
         controller = self._controller
-        today = controller.connection.limits.today()
-        return controller.session_id, controller.session.worker_id, self._budgets(), today
+        return controller.session_id, controller.session.worker_id, self._budgets()
 
     def _budgets(self) -> frozenset[str]:
         """The budgets of the next message and of the queued ones."""
