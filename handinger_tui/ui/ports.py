@@ -188,6 +188,9 @@ class ChargeReader(Protocol):
     async def spent(self, which: ChargeFilter) -> Bucket:
         """All charges as one group, with what no turn explains."""
 
+    async def spent_each(self, *which: ChargeFilter) -> list[Bucket]:
+        """The same for several filters, all as of one moment."""
+
     async def restated(self, session_id: str) -> frozenset[str]:
         """The turns of a session whose final amounts changed."""
 

@@ -72,7 +72,7 @@ class LimitWatcher:
         """What the money that is shown was read for."""
         self._spent: tuple[Bucket, Bucket] | None = None
         """What today and the session cost."""
-        self._is_checking = self._is_waiting = False
+        self._is_checking = self._is_due = self._is_waiting = False
 
     def delete_ended(self) -> None:
         """Delete what was to be deleted once it no longer runs."""
@@ -104,11 +104,13 @@ class LimitWatcher:
     def check_soon(self) -> None:
         """Count again if any program has written charges or limits, and reload the open screens then.
 
-        Does nothing while the check before still runs, and before a session is on the screen: a turn that
-        was left running may end before that.
+        A check that still runs is followed by another one: it may have read before the change. Does nothing
+        before a session is on the screen: a turn that was left running may end before that.
         """
-        if self._controller.session_id and not self._is_checking:
-            self._interaction.run(self._check())
+        if self._controller.session_id:
+            self._is_due = True
+            if not self._is_checking:
+                self._interaction.run(self._check_while_due())
 
     def check_between_keys(self) -> None:
         """As `check_soon`, once nobody types: with dozens of runs a key waits 20 ms for a check."""
@@ -123,31 +125,36 @@ class LimitWatcher:
             self._is_waiting = False
         self.check_soon()
 
-    async def _check(self) -> None:
+    async def _check_while_due(self) -> None:
         self._is_checking = True
         try:
-            # An unreadable history is reported where it is needed, not once a second.
-            with suppress(LedgerError):
-                # As it is now: it may be deleted before its amounts are read.
-                session = self._controller.session
-                news = await self._controller.news(_of(session.session_id))
-                if news is not None:
-                    # What the screens compare is in the session after it was counted. A change is announced
-                    # when every place shows it.
-                    try:
-                        await self._controller.engine.take_offers()
-                        await self.count()
-                        await self._refresh_money()
-                    finally:
-                        # Those that are open now: others were closed in the meantime.
-                        reload(self._interaction.app.screen_stack)
-                        self._show_restatements(session, news.restated)
-                    self._controller.counted_day = news.day
-                elif self._money_for != self._money_key():
-                    await self._refresh_money()
-                await self._show_needs()
+            while self._is_due:
+                self._is_due = False
+                # An unreadable history is reported where it is needed, not once a second.
+                with suppress(LedgerError):
+                    await self._check()
         finally:
             self._is_checking = False
+
+    async def _check(self) -> None:
+        # As it is now: it may be deleted before its amounts are read.
+        session = self._controller.session
+        news = await self._controller.news(_of(session.session_id))
+        if news is not None:
+            # What the screens compare is in the session after it was counted. A change is announced
+            # when every place shows it.
+            try:
+                await self._controller.engine.take_offers()
+                await self.count()
+                await self._refresh_money()
+            finally:
+                # Those that are open now: others were closed in the meantime.
+                reload(self._interaction.app.screen_stack)
+                self._show_restatements(session, news.restated)
+            self._controller.counted_day = news.day
+        elif self._money_for != self._money_key():
+            await self._refresh_money()
+        await self._show_needs()
 
     def _show_restatements(self, session: Session, restated: Sequence[Restatement]) -> None:
         """Show once which final amounts of the session changed.
@@ -211,8 +218,7 @@ class LimitWatcher:
         connection, actor = self._controller.connection, self._controller.shown
         costs = {budget: await self._controller.typical_cost(budget) for budget in self._budgets()}
         own = _of(actor.session.session_id, simulated=connection.limits.simulated)
-        today = await connection.charges.spent(connection.limits.today())
-        session = await connection.charges.spent(own)
+        today, session = await connection.charges.spent_each(connection.limits.today(), own)
         if key == self._money_for == self._money_key():
             self._pane.show_typical_costs(costs)
             self._spent = today, session
