@@ -501,15 +501,16 @@ class SessionController:
         simulated = " · simulated" if self.connection.account.local else ""
         return f"{cost_of_session(self.session)}{simulated}"
 
-    async def news(self, which: ChargeFilter | None = None) -> News | None:
+    async def news(self, which: ChargeFilter | None = None, *, is_sure: bool = False) -> News | None:
         """What any program changed of the amounts of `which` since the last call; None: nothing to count.
 
         There is also something to count while `counted_day` is not the present day: at midnight, limits
-        begin anew though nothing was written. Raises LedgerError.
+        begin anew though nothing was written. `is_sure`: there is, whatever is written. Raises LedgerError.
         """
         day = self.connection.limits.today()
         restated = await self.connection.charges.news(which or day)
-        return None if restated is None and day == self.counted_day else News(restated or (), day)
+        is_none = restated is None and day == self.counted_day and not is_sure
+        return None if is_none else News(restated or (), day)
 
     async def typical_cost(self, budget: str) -> TypicalCost:
         """The typical cost of a turn of the worker of the open session at a budget. Raises LedgerError."""

@@ -72,7 +72,7 @@ class LimitWatcher:
         """What the money that is shown was read for."""
         self._spent: tuple[Bucket, Bucket] | None = None
         """What today and the session cost."""
-        self._is_checking = self._is_due = self._is_waiting = False
+        self._is_checking = self._is_due = self._is_waiting = self._has_ended = False
 
     def delete_ended(self) -> None:
         """Delete what was to be deleted once it no longer runs."""
@@ -112,6 +112,11 @@ class LimitWatcher:
             if not self._is_checking:
                 self._interaction.run(self._check_while_due())
 
+    def turn_ended(self) -> None:
+        """Count again: what the turn cost is written behind its end, and counting waits for that."""
+        self._has_ended = True
+        self.check_soon()
+
     def check_between_keys(self) -> None:
         """As `check_soon`, once nobody types: with dozens of runs a key waits 20 ms for a check."""
         if not self._is_waiting:
@@ -139,7 +144,8 @@ class LimitWatcher:
     async def _check(self) -> None:
         # As it is now: it may be deleted before its amounts are read.
         session = self._controller.session
-        news = await self._controller.news(_of(session.session_id))
+        has_ended, self._has_ended = self._has_ended, False
+        news = await self._controller.news(_of(session.session_id), is_sure=has_ended)
         if news is not None:
             # What the screens compare is in the session after it was counted. A change is announced
             # when every place shows it.

@@ -31,33 +31,59 @@ class HeldLedger(FakeLedger):
         return each
 
 
+class Watched:
+    """A watcher over a scripted desktop, and the amounts that it shows."""
+
+    def __init__(self, desktop: Desktop) -> None:
+        self.desktop = desktop
+        self.shown: list[str] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def begin(self) -> LimitWatcher:
+        controller = SessionController("standard")
+        controller.show(controller.connect(await self.desktop.connect()))
+        interaction: Any = SimpleNamespace(
+            run=self._run, is_in_sight=True, app=SimpleNamespace(screen_stack=[])
+        )
+        pane: Any = SimpleNamespace(show_typical_costs=lambda _costs: None)
+        header: Any = SimpleNamespace(
+            set_money=lambda forms: self.shown.extend(forms[:1]),
+            set_needs=lambda _words: None,
+            set_others=lambda *_others: None,
+        )
+        return LimitWatcher(controller, interaction, pane, header, lambda: 0, lambda: asyncio.sleep(0))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.add(asyncio.create_task(work))
+
+    async def end(self) -> None:
+        await asyncio.gather(*self._tasks)
+        await self.desktop.engine.aclose()
+
+
 async def test_what_is_written_during_a_check_is_shown_by_another_one_right_after_it() -> None:
-    ledger, tasks, shown = HeldLedger(), set[asyncio.Task[None]](), list[str]()
-    desktop = Desktop(ledger=ledger)
-    controller = SessionController("standard")
-    controller.show(controller.connect(await desktop.connect()))
-
-    def run(work: Coroutine[Any, Any, None]) -> None:
-        tasks.add(asyncio.create_task(work))
-
-    def show_money(forms: tuple[str, ...]) -> None:
-        shown.extend(forms[:1])
-
-    interaction: Any = SimpleNamespace(
-        run=run, is_in_sight=True, app=SimpleNamespace(screen_stack=[]), announce=None
-    )
-    pane: Any = SimpleNamespace(show_typical_costs=lambda _costs: None)
-    header: Any = SimpleNamespace(
-        set_money=show_money, set_needs=lambda _words: None, set_others=lambda *_others: None
-    )
-    watcher = LimitWatcher(controller, interaction, pane, header, lambda: 0, lambda: asyncio.sleep(0))
+    ledger = HeldLedger()
+    watched = Watched(Desktop(ledger=ledger))
+    watcher = await watched.begin()
     ledger.write(charge("t1", "1"))
     watcher.check_soon()
     await ledger.has_read.wait()
-    # A turn ends.
     ledger.write(charge("t2", "2"))
     watcher.check_soon()
     ledger.may_answer.set()
-    await asyncio.gather(*tasks)
-    assert shown == ["$1.00", "$3.00"]
-    await desktop.engine.aclose()
+    await watched.end()
+    assert watched.shown == ["$1.00", "$3.00"]
+
+
+async def test_after_a_turn_its_cost_is_counted_although_it_is_written_behind_the_end() -> None:
+    ledger = HeldLedger()
+    watched = Watched(Desktop(ledger=ledger))
+    watcher = await watched.begin()
+    ledger.may_answer.set()
+    watcher.check_soon()
+    await ledger.has_read.wait()
+    # No news yet, as long as the charge is not written.
+    ledger.charges.append(charge("t1", "1"))
+    watcher.turn_ended()
+    await watched.end()
+    assert watched.shown == ["$1.00"]
