@@ -8,14 +8,14 @@ from handinger_tui.core.formatting import duration, size, wrapped_text
 
 
 @pytest.mark.parametrize(
-    "whole", [duration(100), duration(68_000), duration(7_500_000), size(2048), "1.13 EUR"]
+    "amount", [duration(100), duration(68_000), duration(7_500_000), size(2048), "1.13 EUR"]
 )
-def test_a_number_and_its_unit_stay_on_one_line(whole: str) -> None:
-    text = f"It took the worker {whole} to read all of it"
+def test_a_number_and_its_unit_stay_on_one_line(amount: str) -> None:
+    text = f"It took the worker {amount} to read all of it"
     for width in range(10, len(text)):
         lines = wrapped_text(text, width)
         assert " ".join(lines) == text
-        assert any(whole in line for line in lines), lines
+        assert any(amount in line for line in lines), lines
 
 
 def test_a_unit_is_a_word_of_its_own() -> None:

@@ -253,5 +253,5 @@ def test_a_number_and_its_unit_stay_on_one_line_of_a_text() -> None:
     for width in range(10, len(text)):
         lines = [line.plain.rstrip() for line in Content(text).wrap(width)]
         assert " ".join(lines) == text
-        for whole in ("0.1 s", "12 credits", "1 m 08 s,", "2.0 kB."):
-            assert any(whole in line for line in lines), (width, lines)
+        for amount in ("0.1 s", "12 credits", "1 m 08 s,", "2.0 kB."):
+            assert any(amount in line for line in lines), (width, lines)

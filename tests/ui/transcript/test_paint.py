@@ -52,8 +52,8 @@ def test_a_number_and_its_unit_stay_on_one_line_where_both_fit() -> None:
     for width in range(10, width_of(text)):
         lines = [line.plain for line in wrapped(styled(text, "faint"), width)]
         assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-        for whole in ("8 s", "12 credits", "1 m 08 s", "2.0 kB", "5 s"):
-            assert any(whole in line for line in lines), (width, lines)
+        for amount in ("8 s", "12 credits", "1 m 08 s", "2.0 kB", "5 s"):
+            assert any(amount in line for line in lines), (width, lines)
     assert [line.plain for line in wrapped(styled("12 credits", ""), 7)] == ["12", "credits"]
 
 
