@@ -555,7 +555,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         parser = command_parser(argv[0])
         args = parser.parse_args(argv[1:])
         _check_common_options(parser, args)
-        _check_lost(parser, args, implementation(argv[0]).takes or {})
+        refuse_lost(parser, args, implementation(argv[0]).takes or {})
         args.command = argv[0]
         return args
     parser = main_parser()
@@ -678,13 +678,14 @@ def _check_common_options(parser: Parser, args: argparse.Namespace) -> None:
         _print_only(parser, args)
 
 
-def _check_lost(parser: Parser, args: argparse.Namespace, takes: Mapping[str, str]) -> None:
+def refuse_lost(parser: Parser, args: argparse.Namespace, takes: Mapping[str, str]) -> None:
     """Exit with an error for an argument that has no effect beside another one (`Implementation.takes`)."""
     service = next((one._group_actions for one in parser._action_groups if one.title == SERVICE), ())
     given = [
-        one.option_strings[-1] if one.option_strings else str(one.metavar)
+        one.option_strings[-1] if one.option_strings else str(one.metavar or one.dest.upper())
         for one in parser._actions
         if (one.option_strings or one.nargs in ("?", "*"))
+        and one.dest != "action"
         and one not in service
         and getattr(args, one.dest, one.default) not in (one.default, None, [])
     ]

@@ -86,6 +86,12 @@ def amount_text(value: Decimal | None, unit: Unit = Unit.USD) -> str:
     return f"{text} {'credit' if text == '1' else 'credits'}"
 
 
+def range_text(low: Decimal, high: Decimal, unit: Unit = Unit.USD) -> str:
+    """A range with its unit once: "$0.02–0.09", "2–9 credits"; one amount if both ends read the same."""
+    first, last = amount_text(low, unit), amount_text(high, unit)
+    return last if first == last else f"{first.partition(' ')[0]}–{last.removeprefix('$')}"
+
+
 def exact_text(value: Decimal, unit: Unit) -> str:
     """An amount with its unit and all its digits, as a limit was typed."""
     number = bare_text(value, unit)

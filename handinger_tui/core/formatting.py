@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
+from functools import cache
 from typing import Final
 
 UNKNOWN: Final = "unknown"
@@ -72,6 +74,32 @@ def fitting(forms: Sequence[str], room: int, cells: Callable[[str], int] = len) 
 def plural(value: int, one: str, many: str = "") -> str:
     """(1, "source") → "1 source"; (3, "source") → "3 sources"; (2, "match", "matches") → "2 matches"."""
     return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
+JOINT: Final = (
+    r"(?:(?<=[0-9]) (?=(?:ms|[smhdB]|[kMGT]B|credits?|(?:second|minute|hour|day|week|month)s?|[A-Z]{3})"
+    r"(?!\w))"
+    r"|(?<=[0-9] [hm]) (?=[0-9]{2} [ms](?!\w)))"
+)
+"""A pattern for the blank between a number and its unit, at which no line is broken."""
+
+
+@cache
+def _joints() -> re.Pattern[str]:
+    return re.compile(JOINT)
+
+
+def joined(text: str, sign: str = "\N{NO-BREAK SPACE}") -> str:
+    """A text with `sign`, one character, for each blank between a number and its unit."""
+    return _joints().sub(sign, text)
+
+
+def wrapped_text(text: str, width: int, *, break_words: bool = True) -> list[str]:
+    """Lines of at most `width` characters, broken at blanks, never between a number and its unit."""
+    from textwrap import wrap  # not for the first frame
+
+    lines = wrap(joined(text), width, break_on_hyphens=False, break_long_words=break_words)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def ago(then_ms: int, now_ms: int, step_s: int = 60) -> str:

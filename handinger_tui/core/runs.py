@@ -131,6 +131,8 @@ class ReachedLimit(Struct, frozen=True):
 
     text: str
     raise_hint: str
+    is_today: bool = False
+    """Its amount is the one that `Board.today` has."""
 
 
 class Usual(Struct, frozen=True, gc=False):
@@ -317,6 +319,8 @@ class Board(Struct, frozen=True):
     """Those that are known, whether they fail or not."""
     today: str = ""
     """What was spent today, of the daily limit if there is one."""
+    simulated: bool = False
+    """That is money of the local worker."""
     others: int = 0
     """Sessions that are not in `runs`: they are quiet."""
 
@@ -359,7 +363,7 @@ class Board(Struct, frozen=True):
         return len(runs), " · ".join(self._cost_of(runs))
 
     def _cost_of(self, runs: Sequence[SessionRun]) -> list[str]:
-        return running_cost(runs, is_noted=self.today.endswith(SIMULATED))
+        return running_cost(runs, is_noted=bool(self.simulated and self.today))
 
     def head(self, now_ms: int) -> str:
         """The counts and amounts in one line: "1 needs you · 3 running · $0.31 so far · today $2.10"."""
@@ -394,13 +398,14 @@ class Board(Struct, frozen=True):
         counts = self._counts(entries)
         unread, quiet = counts[Section.ENDED], counts[Section.QUIET]
         # A limit of the day that is reached says it, in a line of its own.
-        is_repeated = any(self.today and self.today in one.text for one in self.limits)
+        is_repeated = any(one.is_today for one in self.limits)
+        today = f"today {self.today}{SIMULATED if self.simulated else ''}"
         return {
             "needs": needs_words(count) or NEEDS_NOTHING,
             "running": f"{len(running):,} running",
             "cost": " · ".join(self._cost_of(running)),
             "unread": f"{unread:,} unread" if unread else "",
-            "today": f"today {self.today}" if self.today and not is_repeated else "",
+            "today": today if self.today and not is_repeated else "",
             "quiet": f"{quiet:,} quiet" if quiet else "",
         }
 
@@ -423,16 +428,15 @@ def running_cost(running: Sequence[SessionRun], *, is_noted: bool = False) -> li
 
     `is_noted`: that money is simulated stands beside it, and is not said again where all of it is.
     """
-    words = []
-    for simulated, note in ((False, ""), (True, SIMULATED)):
+    words, is_all = [], is_noted and all(run.simulated for run in running)
+    for simulated, note in ((False, ""), (True, "" if is_all else SIMULATED)):
         runs = [run for run in running if run.simulated is simulated]
         usd, credited = (reduce(add, amounts) for amounts in _amounts(runs)) if runs else (None, None)
         if usd is not None and credited is not None:
             is_unknown = usd.value is None and credited.value is None
             cost = usd.cost_words(credited, _priced(runs))
             words.append(f"{'cost ' if is_unknown else ''}{cost}{note}")
-    is_all = is_noted and all(word.endswith(SIMULATED) for word in words)
-    return [word.removesuffix(SIMULATED) for word in words] if is_all else words
+    return words
 
 
 def _priced(runs: Sequence[SessionRun]) -> Decimal | None:

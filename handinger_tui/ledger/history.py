@@ -455,6 +455,21 @@ class SessionHistory:
 
         await self._database.change(work)
 
+    async def change_draft(self, session_id: str, change: Callable[[str], str]) -> None:
+        """Save what `change` makes of the draft of a session, in one step: no save comes between."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            key, text = self._find_draft(connection, session_id)
+            changed = change(text)
+            if changed == text:
+                return
+            if key is not None:
+                connection.execute(_DELETE_DRAFT, (pack(key),))
+            if changed:
+                connection.execute(_SAVE_DRAFT, (pack(self._draft_key(session_id)), pack(changed)))
+
+        await self._database.change(work)
+
     async def _change(self, sql: str, *texts: str) -> None:
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(sql, [*map(pack, texts)])

@@ -152,8 +152,6 @@ class Conversation:
 
     _held: tuple[str, HoldReason] | None = None
     """The session whose queue is held, and why, as the person has heard it."""
-    _day: object = None
-    """The day of the newest look; None before the first."""
 
     def __init__(
         self, options: AppOptions, out: Output, descriptor: int, *, reads_at_end: bool, rings: bool
@@ -726,16 +724,16 @@ class Conversation:
 
     async def _take_news(self) -> None:
         controller = self.controller
-        connection, now_ms = controller.connection, self._now_ms()
+        now_ms = self._now_ms()
         # Reading it makes the engine follow what runs and nobody watches.
         board = await controller.board()
         for run, need in self._runaways.take_new(board, now_ms):
             self._say_aloud(f"“{clean_line(run.title, 60)}”: {need.text}")
-        before, self._day = self._day, connection.limits.today()
-        # At midnight, limits begin anew though nothing was written.
-        if await connection.charges.news(self._day) is None and before == self._day:
+        news = await controller.news()
+        if news is None:
             return
         await controller.engine.take_offers()
         await controller.shown.recount()
+        controller.counted_day = news.day
         self._recounts = True
         self._changed.set()

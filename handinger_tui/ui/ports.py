@@ -128,6 +128,9 @@ class HistoryOfSessions(Protocol):
     async def save_draft(self, session_id: str, text: str) -> None:
         """Save the draft of a session."""
 
+    async def change_draft(self, session_id: str, change: Callable[[str], str]) -> None:
+        """Save what `change` makes of the draft of a session, in one step; it may run in another thread."""
+
     async def mark_read(self, session_id: str) -> None:
         """Mark a session read: the person has seen its newest answer."""
 
@@ -184,6 +187,9 @@ class ChargeReader(Protocol):
 
     async def spent(self, which: ChargeFilter) -> Bucket:
         """All charges as one group, with what no turn explains."""
+
+    async def spent_each(self, *which: ChargeFilter) -> list[Bucket]:
+        """The same for several filters, all as of one moment."""
 
     async def restated(self, session_id: str) -> frozenset[str]:
         """The turns of a session whose final amounts changed."""

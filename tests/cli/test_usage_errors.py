@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handinger_tui.cli.args import command_parser, implementation, walk
+from handinger_tui.cli.args import Parser, UsageExit, command_parser, implementation, refuse_lost, walk
 from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.run_output import end_early
 from tests.cli.program import PLAIN, environ, needs_full_device, service, start
@@ -130,6 +130,26 @@ def test_an_argument_without_effect_is_refused(argv: tuple[str, ...], message: s
     assert message in ran.err
     assert len(ran.err.splitlines()) == 2
     assert "Did you mean" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "argv", [["get", "x"], ["get", "--level"], ["get", "x", "--level", "2"], ["list"], []]
+)
+def test_an_action_that_may_be_omitted_is_no_argument_of_itself(argv: list[str]) -> None:
+    parser = Parser()
+    parser.add_argument("action", nargs="?")
+    parser.add_argument("name", nargs="?")
+    parser.add_argument("--level", nargs="?", const="")
+    refuse_lost(parser, parser.parse_args(argv), {"get": "NAME --level", "list": ""})
+
+
+def test_an_argument_without_a_metavar_is_refused_by_its_name() -> None:
+    parser = Parser(prog="handinger-tui files")
+    parser.add_argument("action")
+    parser.add_argument("name", nargs="?")
+    with pytest.raises(UsageExit) as refusal:
+        refuse_lost(parser, parser.parse_args(["list", "x"]), {"get": "NAME", "list": ""})
+    assert refusal.value.message == "files list takes no NAME"
 
 
 def test_what_an_argument_takes_is_an_argument() -> None:

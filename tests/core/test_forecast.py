@@ -38,16 +38,16 @@ def test_even_spending_is_forecast_evenly() -> None:
     assert result.spent == Total(Decimal("19.5"))
     assert result.middle == Decimal(30)
     assert (result.days_seen, result.per_day, result.gaps) == (19, Decimal(1), 0)
-    assert forecast_text(result) == "about $30.00 by month end ($28.10 to $32.32)"
+    assert forecast_text(result) == "about $30.00 by month end ($28.10–32.32)"
 
 
 def test_the_fewer_days_the_wider_the_range_even_of_equal_days() -> None:
     def text(days: int) -> str:
         return forecast_text(forecast([on(20 - back, "1") for back in range(1, days + 1)], TODAY, Decimal(0)))
 
-    assert text(3) == "about $14.00 by month end ($8.35 to $25.63, from 3 days)"
-    assert text(6) == "about $17.00 by month end ($13.10 to $23.05, from 6 days)"
-    assert text(19) == "about $30.00 by month end ($28.04 to $32.39)"
+    assert text(3) == "about $14.00 by month end ($8.35–25.63, from 3 days)"
+    assert text(6) == "about $17.00 by month end ($13.10–23.05, from 6 days)"
+    assert text(19) == "about $30.00 by month end ($28.04–32.39)"
 
 
 def test_the_range_surrounds_the_middle_and_is_never_below_the_spending() -> None:
@@ -224,5 +224,5 @@ def test_buckets_by_day() -> None:
 
 def test_credits_are_forecast_as_credits() -> None:
     result = forecast([on(day, "1") for day in range(1, 20)], TODAY, HALF, Unit.CREDITS)
-    assert forecast_text(result) == "about 29.5 credits by month end (27.6 credits to 31.82 credits)"
+    assert forecast_text(result) == "about 29.5 credits by month end (27.6–31.82 credits)"
     assert isinstance(result, Forecast)

@@ -278,12 +278,14 @@ def test_each_run_and_all_together_have_their_cost() -> None:
 
 def test_what_today_cost_is_not_repeated_where_a_reached_limit_says_it() -> None:
     today = "95 of 20 credits"
-    reached = (ReachedLimit(f"Daily limit reached: {today} (475%).", "Raise it."),)
-    board = Board((RUNNING,), limits=reached, today=today)
-    for head in (board.head(NOW), "\n".join(board.head_lines(NOW, 40))):
-        assert today not in head
+    reached = (ReachedLimit(f"Daily limit reached: {today} (475%).", "Raise it.", is_today=True),)
+    for simulated in (False, True):
+        board = Board((RUNNING,), limits=reached, today=today, simulated=simulated)
+        for head in (board.head(NOW), "\n".join(board.head_lines(NOW, 40))):
+            assert today not in head
+    # Another limit may have the same amount in its text.
     month = (ReachedLimit("Monthly limit reached: $5.00 of $5.00 (100%).", "Raise it."),)
-    assert today in replace(board, limits=month).head(NOW)
+    assert "today $5.00" in Board((RUNNING,), limits=month, today="$5.00").head(NOW)
 
 
 def test_a_cost_is_written_shorter_whether_the_service_reports_credits_too_or_not() -> None:
@@ -478,5 +480,5 @@ def test_simulated_money_of_other_runs_stands_by_itself() -> None:
     assert runs_cost(both) == "cost unknown so far · cost unknown so far simulated"
     simulated = Board((SessionRun("s", base_url=LOCAL, status=TurnStatus.ACCEPTED, watched=True),))
     assert simulated.elsewhere("other") == (1, "cost unknown simulated")
-    assert replace(simulated, today="$0.01 simulated").elsewhere("other") == (1, "cost unknown")
+    assert replace(simulated, today="$0.01", simulated=True).elsewhere("other") == (1, "cost unknown")
     assert simulated.elsewhere("s") == (0, "")

@@ -70,20 +70,20 @@ USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
         (TypicalCost("high", of(None, None, None)), "3 turns at high, cost unknown"),
         (TypicalCost("high", of("0.04213")), "$0.0421 (1 turn)"),
         (TypicalCost("high", of("0.04", None, None)), "$0.04 (1 turn, 2 more unknown)"),
-        (TypicalCost("high", of("0.02", "0.05", "0.09")), "$0.02–$0.09 (3 turns)"),
+        (TypicalCost("high", of("0.02", "0.05", "0.09")), "$0.02–0.09 (3 turns)"),
         (TypicalCost("high", of("0.02", "0.02")), "$0.02 (2 turns)"),
-        (TypicalCost("high", USUAL), "usually $0.02–$0.09 (median $0.04, 5 turns)"),
+        (TypicalCost("high", USUAL), "usually $0.02–0.09 (median $0.04, 5 turns)"),
         (
             TypicalCost("high", of("0.01", "0.02", "0.04", "0.09", "0.2", None, None)),
-            "usually $0.02–$0.09 (median $0.04, 5 turns, 2 more unknown)",
+            "usually $0.02–0.09 (median $0.04, 5 turns, 2 more unknown)",
         ),
         (
             TypicalCost("high", USUAL, everywhere=True),
-            "other workers usually $0.02–$0.09 (median $0.04, 5 turns)",
+            "other workers usually $0.02–0.09 (median $0.04, 5 turns)",
         ),
         (
             TypicalCost("high", of("0.02", "0.09"), everywhere=True),
-            "other workers $0.02–$0.09 (2 turns)",
+            "other workers $0.02–0.09 (2 turns)",
         ),
         (
             TypicalCost("high", of(None), everywhere=True),
@@ -141,3 +141,17 @@ def test_the_chip_is_short_and_shows_no_false_zero(
     is_counted = usual.usd.counted or usual.credits.counted
     assert ("no cost history yet" in chip) == (not is_counted and not usual.usd.unknown)
     assert ("usually" in text) == ((usual.usd.counted or usual.credits.counted) >= ENOUGH)
+
+
+def test_the_highest_cost_on_record_may_be_one_in_credits_or_only_a_maximum() -> None:
+    in_credits = TypicalCost("high", credits=of("1", "2"))
+    in_dollars = TypicalCost("low", of("0.5"))
+    shared, none = TypicalCost("standard", shared=2), TypicalCost("low")
+    dearest = TypicalCost.dearest
+    assert (
+        dearest([in_credits], "high")
+        == "Most expensive turn so far at high: 2 credits (2 turns, this worker)."
+    )
+    assert "at low: $0.50" in dearest([in_credits, in_dollars], "unlimited")
+    assert dearest([none, shared], "unlimited") == "Only “up to” amounts yet."
+    assert dearest([none], "unlimited") == "No cost history yet."

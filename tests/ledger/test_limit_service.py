@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from datetime import UTC
 from decimal import Decimal
@@ -262,3 +263,14 @@ async def test_the_cache_of_a_session_is_not_used_for_another_one(
         (ours(rising.turns[0]), Total(Decimal(8))),
     ):
         assert (await by_scope(service, into))["worker"] == expected
+
+
+async def test_what_today_and_a_session_cost_are_read_at_one_moment(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db", zone=UTC) as ledger:
+        await put_in(ledger, cells("t1", usd_pico=USD))
+        own = ChargeFilter(session_id="ses_1")
+        reading = asyncio.create_task(ledger.charges.spent_each(ChargeFilter(), own))
+        await asyncio.sleep(0)
+        await put_in(ledger, cells("t2", usd_pico=USD))
+        today, session = await reading
+        assert today.usd == session.usd

@@ -190,6 +190,8 @@ async def test_a_reached_limit_is_one_reason_however_many_run(tmp_path: Path) ->
         (need,) = board.needs(NOON_MS)
         assert (need.reason, need.key) == (Reason.LIMIT, "")
         assert board.today == "$1.00 so far + 2 unknown of $1.00"
+        assert [one.is_today for one in board.limits] == [True]
+        assert "today" not in board.head(NOON_MS)
         assert {run.left for run in board.runs} == {
             "daily limit: none of $1.00 left, 2 running without cost history"
         }

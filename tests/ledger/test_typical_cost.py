@@ -49,3 +49,23 @@ async def test_only_the_newest_hundred_count() -> None:
         # The costs grow: the newest ones are at the upper end of the range.
         newest = [Decimal(at) for at in reversed(range(50, 150))]
         assert (usual.usd.low, usual.usd.high) == (expected(newest).low, expected(newest).high)
+
+
+async def test_turns_of_which_only_a_maximum_is_known_are_named_where_there_are_no_others() -> None:
+    async with opened(None) as ledger:
+        await put_in(
+            ledger,
+            cells("t1", usd_pico=1 * USD, budget="high", shared_with=2),
+            cells("t2", usd_pico=3 * USD, budget="high", shared_with=0),
+            cells("t3", usd_pico=3 * USD, budget="high", shared_with=1, worker_id="wrk_2"),
+            cells("t4", usd_pico=3 * USD, budget="low", shared_with=1),
+            cells("t5", usd_pico=5 * USD, budget="low"),
+        )
+        usual = await ledger.charges.typical_cost("wrk_1", "high", simulated=False)
+        assert usual.chip == "only “up to” amounts yet"
+        assert usual.text == "2 turns at high, only “up to” amounts yet"
+        others = await ledger.charges.typical_cost("wrk_3", "high", simulated=False)
+        assert others.text == "on other workers 3 turns at high, only “up to” amounts yet"
+        assert (await ledger.charges.typical_cost("wrk_1", "low", simulated=False)).text == "$5.00 (1 turn)"
+        none = await ledger.charges.typical_cost("wrk_1", "standard", simulated=False)
+        assert none.text == "no cost history at standard yet"

@@ -188,6 +188,9 @@ class FakeLedger:
     async def spent(self, which: ChargeFilter) -> Bucket:
         return sum_buckets([*await self.buckets(GroupBy.DAY, which), *await self.suspense(which)])
 
+    async def spent_each(self, *which: ChargeFilter) -> list[Bucket]:
+        return [await self.spent(one) for one in which]
+
     async def restated(self, session_id: str) -> frozenset[str]:
         return frozenset(one.turn_id for one in self.changed)
 

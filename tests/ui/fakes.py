@@ -190,6 +190,9 @@ class FakeHistory:
     async def save_draft(self, session_id: str, text: str) -> None:
         self.drafts[session_id] = text
 
+    async def change_draft(self, session_id: str, change: Callable[[str], str]) -> None:
+        self.drafts[session_id] = change(self.drafts.get(session_id, ""))
+
     async def mark_read(self, session_id: str) -> None:
         self.read.append(session_id)
 

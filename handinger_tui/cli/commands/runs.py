@@ -6,7 +6,6 @@ import asyncio
 import os
 import sys
 import time
-from textwrap import wrap
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -19,7 +18,7 @@ from handinger_tui.cli.load_settings import limit_rules, valid_settings
 from handinger_tui.cli.local_files import default_paths
 from handinger_tui.cli.output import LEAST_WIDTH, PIPED, output_width, put, say, window_size
 from handinger_tui.core.columns import Column, Row, clip, text_lines
-from handinger_tui.core.formatting import local_time
+from handinger_tui.core.formatting import local_time, wrapped_text
 from handinger_tui.core.jsontext import as_object, dump
 from handinger_tui.core.runs import (
     COLUMNS,
@@ -123,7 +122,7 @@ def board_text(
         f"! {titles.get(need.key, need.reason)}: {need.text} {need.shell_act}" for need in board.needs(now_ms)
     ]
     head, below = (
-        [line for text in texts for line in wrap(text, width)]
+        [line for text in texts for line in wrapped_text(text, width)]
         for texts in ([board.head(now_ms)], [*needs, SCOPE])
     )
     # Without rows the counts say all.

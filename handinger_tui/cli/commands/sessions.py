@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-import textwrap
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -43,7 +42,7 @@ from handinger_tui.core.export.exporters import (
 )
 from handinger_tui.core.export.session_document import USUAL, Contents, about_facts, session_document
 from handinger_tui.core.export.session_file import MOST_MB, most_bytes, read_session
-from handinger_tui.core.formatting import ago, plural, size, spaced
+from handinger_tui.core.formatting import ago, plural, size, spaced, wrapped_text
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.safety import clean, clean_line, one_word
 from handinger_tui.core.search import HELP, SearchHit, parse_query
@@ -407,7 +406,7 @@ async def _tag(ledger: Ledger, args: argparse.Namespace) -> None:
     )
     text = labels_text(labels, remove)
     width = output_width(PIPED)
-    put_result(args, value, textwrap.fill(text, width, break_on_hyphens=False, break_long_words=False))
+    put_result(args, value, "\n".join(wrapped_text(text, width, break_words=False)))
 
 
 def _item(summary: SessionSummary) -> SessionItem:

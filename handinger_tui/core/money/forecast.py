@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from handinger_tui.core.amounts import Total, Unit, amount_text
+from handinger_tui.core.amounts import Total, Unit, amount_text, range_text
 from handinger_tui.core.decimals import EXACT
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.limits import Gauge, Scope
@@ -168,19 +168,19 @@ def limit_outlook(gauge: Gauge, days: DailyTotals, today: date) -> str:
 
 # -- texts ----------------------------------------------------------------------------
 def forecast_text(estimate: Forecast) -> str:
-    """One line: "about $12.40 by month end ($10.10 to $14.70)", or why there is no forecast.
+    """One line: "about $12.40 by month end ($10.10–14.70)", or why there is no forecast.
 
     It names the number of turns of unknown cost, and of days if they are few.
     """
     if estimate.middle is None or estimate.low is None or estimate.high is None:
         return estimate.method
-    amounts = (estimate.low, estimate.middle, estimate.high)
-    low, middle, high = (amount_text(value, estimate.unit) for value in amounts)
+    middle = amount_text(estimate.middle, estimate.unit)
     end = " ".join(
         filter(None, [f"about {middle}", Total(Decimal(0), estimate.gaps).gap_words, "by month end"])
     )
+    between = range_text(estimate.low, estimate.high, estimate.unit)
     days = f", from {plural(estimate.days_seen, 'day')}" if estimate.days_seen < FEW_DAYS else ""
-    return f"{end} ({low} to {high}{days})" if low != high else end
+    return f"{end} ({between}{days})" if between != middle else end
 
 
 def _method(days: int, gaps: int) -> str:

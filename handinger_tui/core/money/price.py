@@ -73,7 +73,7 @@ class Price(Struct, frozen=True):
         """One short line: "about $0.04 a run, about $1.20 a month", "about $0.04 once"."""
         of = self.of_run
         if of.median is None:
-            return "cost unknown" if of.unknown else "no cost history yet"
+            return self.typical.no_amount
         if self.per_month is None:
             return f"{self.words(of.median)} {'once' if self.is_once else 'a run'}"
         return f"about {amount_text(of.median, self.unit)} a run, {self.words(self.per_month)} a month"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, Final
@@ -21,7 +20,7 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.columns import Align, Column, ColumnMeasure, Layout, Row, laid_out, text_lines
 from handinger_tui.core.decimals import decimal_text, json_amount
 from handinger_tui.core.documents import members
-from handinger_tui.core.formatting import percent_text
+from handinger_tui.core.formatting import percent_text, wrapped_text
 from handinger_tui.core.jsontext import JsonObject, dump
 from handinger_tui.core.money import report_json
 from handinger_tui.core.money.basis_text import basis_lines
@@ -187,7 +186,7 @@ def _text(report: Report, rows: ReportRows, width: int) -> Iterator[str]:
 
 def _wrap(line: str, width: int) -> str:
     # Indented lines are table rows, which already fit.
-    return line if line.startswith(" ") else textwrap.fill(line, width, break_on_hyphens=False)
+    return line if line.startswith(" ") else "\n".join(wrapped_text(line, width))
 
 
 def heading(selection: Selection, title: str = "") -> str:
@@ -236,11 +235,9 @@ def _turns(report: Report, rows: ReportRows, width: int) -> Iterator[str]:
         yield _table(columns, [plain_turn_row(one) for one in page], width)
     for bucket in report.suspense:
         amount = (bucket.usd if bucket.usd.value else EMPTY_TOTAL).cost_words(bucket.credits)
-        line = f"{unassigned_name(bucket)}: {amount}"
-        yield textwrap.fill(line, width, break_on_hyphens=False) + "\n"
+        yield _wrap(f"{unassigned_name(bucket)}: {amount}", width) + "\n"
     overall = report.total
-    total = overall.cost(report.priced)
-    yield textwrap.fill(f"total: {total}", width, break_on_hyphens=False) + "\n"
+    yield _wrap(f"total: {overall.cost(report.priced)}", width) + "\n"
 
 
 def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) -> str:

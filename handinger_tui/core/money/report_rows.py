@@ -116,9 +116,11 @@ def _bar_of(bucket: Bucket, cells: Sequence[str], *, in_credits: bool = False) -
     return {} if value is None else {len(cells) - 1: value}
 
 
-def group_line(bucket: Bucket, by: GroupBy, year: int, *, in_credits: bool = False) -> Line:
-    """The row of a group. Dates omit `year`, the present one."""
-    name = unassigned_name(bucket) if bucket.rises else row_name(by, bucket.key, bucket.title, year)
+def group_line(
+    bucket: Bucket, by: GroupBy, year: int, kind: str = "worker", *, in_credits: bool = False
+) -> Line:
+    """The row of a group. Dates omit `year`, the present one; `kind`: see `Session`."""
+    name = unassigned_name(bucket) if bucket.rises else row_name(by, bucket.key, bucket.title, year, kind)
     last = () if by in TIME_GROUPS else (day_of(bucket.last_ms, year),)
     cells = (name, *_sums(bucket, in_credits=in_credits), *last, "")
     briefs = {0: unassigned_name(bucket, "Unassigned")} if bucket.rises else {}
@@ -147,8 +149,8 @@ def unassigned_name(bucket: Bucket, words: str = UNASSIGNED) -> str:
     return f"{words} {clean_line(bucket.key, 40)}"
 
 
-def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
-    """The name of a row: cleaned, on one line, never empty. `year`: the present one."""
+def row_name(by: GroupBy, key: str, title: str, year: int, kind: str = "worker") -> str:
+    """The name of a row: cleaned, on one line, never empty. `year`, `kind`: see `group_line`."""
     match by:
         case GroupBy.DAY:
             try:
@@ -165,7 +167,7 @@ def row_name(by: GroupBy, key: str, title: str, year: int) -> str:
         case GroupBy.SESSION:
             return clean_line(title, _LONGEST_NAME) or f"deleted {clean_line(key, 40)}"
         case GroupBy.WORKER:
-            return clean_line(key, _LONGEST_NAME) or "no worker"
+            return clean_line(key, _LONGEST_NAME) or f"no {kind}"
         case _:
             return clean_line(key, _LONGEST_NAME) or empty_key_name(by)
 
@@ -329,7 +331,7 @@ def overview_lines(report: Report, kind: str = "worker") -> list[Line]:
 
 
 def _overview_line(bucket: Bucket, by: GroupBy, word: str, overview: Overview) -> Line:
-    name = row_name(by, bucket.key, bucket.title, 0)
+    name = row_name(by, bucket.key, bucket.title, 0, word)
     gauges = overview.project_gauges.get(bucket.key, ()) if by is GroupBy.PROJECT else ()
     spent = _spent(bucket.total("usd"), bucket.total("credits"))
     cells = (f"{word} {name}" if bucket.key else name, *spent, *_limit(gauges), f"{bucket.turns:,}", "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from handinger_tui.core.amounts import Total, Unit, amount_text, at_price, fitted, price_words
+from handinger_tui.core.amounts import Total, Unit, amount_text, at_price, fitted, price_words, range_text
 from handinger_tui.core.decimals import EXACT, json_amount
 from handinger_tui.core.formatting import fitting, plural
 from handinger_tui.core.money.prediction import price_range, unusual_above
@@ -106,6 +106,8 @@ class TypicalCost(Struct, frozen=True):
     everywhere: bool = False
     credit_usd: Decimal | None = None
     """The person's price of a credit now."""
+    shared: int = 0
+    """Without any other turn: how many share their amounts with others, so that each has only a maximum."""
 
     def at_price(self, unit: Unit, value: Decimal) -> str:
         """The cost of an amount of credits at the person's price, "about $0.04"; "" if there is none."""
@@ -119,14 +121,15 @@ class TypicalCost(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """One short line: "usually $0.02–$0.09 (median $0.04, 12 turns, 1 more unknown)"."""
+        """One short line: "usually $0.02–0.09 (median $0.04, 12 turns, 1 more unknown)"."""
         unit, of = self.unit_and_spread
         budget = clean_line(self.budget, 40)
         if of.median is None:
-            if not of.unknown:
+            turns = of.unknown or self.shared
+            if not turns:
                 return f"no cost history at {budget} yet"
             whose = "on other workers " if self.everywhere else ""
-            return f"{whose}{plural(of.unknown, 'turn')} at {budget}, cost unknown"
+            return f"{whose}{plural(turns, 'turn')} at {budget}, {self.no_amount}"
         facts = [plural(of.counted, "turn"), self.at_price(unit, of.median)]
         facts += [f"{of.unknown:,} more unknown"] if of.unknown else []
         whose = "other workers " if self.everywhere else ""
@@ -138,11 +141,18 @@ class TypicalCost(Struct, frozen=True):
         return f"{amount} ({', '.join(filter(None, facts))})"
 
     @property
+    def no_amount(self) -> str:
+        """What is known where no turn has an amount of its own, in at most `CHIP_CELLS` cells."""
+        if self.unit_and_spread[1].unknown:
+            return "cost unknown"
+        return ONLY_SHARED if self.shared else "no cost history yet"
+
+    @property
     def chip(self) -> str:
         """A text of at most `CHIP_CELLS` cells: "~$0.04 ($0.02–0.09)", "no cost history yet"."""
         unit, of = self.unit_and_spread
         if of.median is None:
-            return "cost unknown" if of.unknown else "no cost history yet"
+            return self.no_amount
         median = f"~{amount_text(of.median, unit)}"
         turns = f"{median} ({plural(of.counted, 'turn')})"
         if self.everywhere:
@@ -150,9 +160,9 @@ class TypicalCost(Struct, frozen=True):
         elif of.counted == 1:
             choices = [turns.removeprefix("~")]
         elif of.counted < ENOUGH:
-            choices = [f"{_briefly(of, unit)} ({plural(of.counted, 'turn')})", turns]
+            choices = [f"{_between(of, unit)} ({plural(of.counted, 'turn')})", turns]
         else:
-            choices = [f"{median} ({_briefly(of, unit).partition(' ')[0]})", turns]
+            choices = [f"{median} ({_between(of, unit).partition(' ')[0]})", turns]
         price = at_price(of.median, self.credit_usd) if unit is Unit.CREDITS else None
         if price is not None:
             dollars = Total(price, doubtful=True).cell()
@@ -183,30 +193,33 @@ class TypicalCost(Struct, frozen=True):
     @staticmethod
     def dearest(costs: Iterable[TypicalCost], preferred: str) -> str:
         """A sentence on the most expensive turn on record: at the `preferred` budget, else at any other."""
-        priced = [cost for cost in costs if cost.usd.most is not None]
+        costs = list(costs)
+        priced = [cost for cost in costs if cost.unit_and_spread[1].most is not None]
         at_preferred = [cost for cost in priced if cost.budget == preferred]
         if not priced:
-            return "No cost history yet."
-        cost = max(at_preferred or priced, key=lambda cost: cost.usd.most or 0)
+            only = next((cost.no_amount for cost in costs if cost.shared), "no cost history yet")
+            return f"{only.capitalize()}."
+        # Dollars before credits, which have no price here.
+        cost = max(at_preferred or priced, key=_most)
+        unit, of = cost.unit_and_spread
         whose = "all workers" if cost.everywhere else "this worker"
         sentence = (
-            f"Most expensive turn so far at {cost.budget}: {amount_text(cost.usd.most)} "
-            f"({plural(cost.usd.counted, 'turn')}, {whose})."
+            f"Most expensive turn so far at {cost.budget}: {amount_text(of.most, unit)} "
+            f"({plural(of.counted, 'turn')}, {whose})."
         )
         return sentence if at_preferred else f"No cost history at {preferred} yet. {sentence}"
 
 
 # -- texts ----------------------------------------------------------------------------
+ONLY_SHARED: Final = "only “up to” amounts yet"
 CHIP_CELLS: Final = 25
 """The maximum width of `typical_cost_chip` in cells."""
 
 
+def _most(cost: TypicalCost) -> tuple[bool, Decimal]:
+    unit, of = cost.unit_and_spread
+    return unit is Unit.USD, of.most or Decimal(0)
+
+
 def _between(of: Spread, unit: Unit) -> str:
-    """The range "$0.02–$0.09" or "2–9 credits"; one amount if both ends are the same."""
-    low, high = (amount_text(end or Decimal(0), unit) for end in (of.low, of.high))
-    return high if low == high else f"{low.partition(' ')[0]}–{high}"
-
-
-def _briefly(of: Spread, unit: Unit) -> str:
-    """The range with one currency sign: "$0.02–0.09"."""
-    return _between(of, unit).replace("–$", "–")
+    return range_text(of.low or Decimal(0), of.high or Decimal(0), unit)

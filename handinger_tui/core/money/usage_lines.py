@@ -5,7 +5,6 @@ The usage panel draws them; they know no screen.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import chain
@@ -25,7 +24,15 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.bars import PARTS, Look, part_styles, percent_level, sparkline, stacked_bar
 from handinger_tui.core.columns import aligned, text_of
 from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure
-from handinger_tui.core.formatting import UNKNOWN, day_text, duration, fitting, moment_at, plural
+from handinger_tui.core.formatting import (
+    UNKNOWN,
+    day_text,
+    duration,
+    fitting,
+    moment_at,
+    plural,
+    wrapped_text,
+)
 from handinger_tui.core.money.attribution import MoneyIndex
 from handinger_tui.core.money.basis_text import basis_words
 from handinger_tui.core.money.limits import Gauge, GaugeState, Scope
@@ -290,7 +297,7 @@ def _limit_lines(gauge: Gauge, width: int, kind: str) -> list[Line]:
     words = " ".join(word for word in (gauge.percent_text, gauge.state.word) if word)
     bar = percent_level(gauge.percent, max(4, width - len(words) - 2))
     scope = kind if gauge.limit.scope is Scope.WORKER else gauge.limit.scope
-    texts = textwrap.wrap(gauge.used_text, max(width - LABEL, LABEL))
+    texts = wrapped_text(gauge.used_text, max(width - LABEL, LABEL))
     labels = (scope.capitalize(), *[""] * (len(texts) - 1))
     return [*map(_row, labels, texts), ((f"{bar} {words}", style),)]
 
@@ -308,7 +315,7 @@ def _notes(view: UsageView, width: int) -> list[Line]:
 
 
 def _wrap(text: str, width: int, style: Look = Look.FAINT) -> list[Line]:
-    return [((line, style),) for line in textwrap.wrap(text, max(width, 10))]
+    return [((line, style),) for line in wrapped_text(text, max(width, 10))]
 
 
 def compact_line(

@@ -465,17 +465,19 @@ def _amounts(row: Row, name: str) -> tuple[Decimal | None, Decimal | None]:
 # -- what a turn usually costs ---------------------------------------------------------------
 SAMPLED_TURNS: Final = 100
 """Maximum number of ended turns, the newest, from which the typical cost is computed."""
-_TYPICAL_TURNS: Final = f"""
-    SELECT usd_pico, micro_credits, reported FROM turn_totals
-     WHERE budget = :budget AND simulated = :simulated AND shared_with IS NULL AND turn_id <> :without
+_ENDED_TURNS: Final = f"""
+      FROM turn_totals
+     WHERE budget = :budget AND simulated = :simulated AND turn_id <> :without
        AND status NOT IN ({listed(FREE | LIVE)})
 """
+_OWN_AMOUNTS: Final = f"SELECT usd_pico, micro_credits, reported {_ENDED_TURNS} AND shared_with IS NULL"
+_SHARED_TURNS: Final = f"SELECT COUNT(*) {_ENDED_TURNS} AND shared_with IS NOT NULL"
+"""Turns of whose amounts only a maximum is known."""
 _SAMPLE: Final = f" ORDER BY at_ms DESC, place DESC LIMIT {SAMPLED_TURNS}"
-_OF_TARGET: Final = f"{_TYPICAL_TURNS} AND worker_id = :worker {_SAMPLE}"
-_OF_TEMPLATE: Final = (
-    f"{_TYPICAL_TURNS} AND session_id IN (SELECT session_id FROM sessions WHERE template = :worker) {_SAMPLE}"
-)
+_OF_TARGET: Final = " AND worker_id = :worker"
+_OF_TEMPLATE: Final = " AND session_id IN (SELECT session_id FROM sessions WHERE template = :worker)"
 """The turns of all sessions with a stored worker."""
+_OF_ALL: Final = ""
 
 
 def typical_cost(
@@ -491,15 +493,18 @@ def typical_cost(
     `worker_id`: a target, or a stored worker, whose targets all count. `without`: a turn that does not count.
     """
     cells: dict[str, Cell] = {"budget": pack(budget), "simulated": simulated, "without": pack(without)}
-    rows: list[Row] = []
+    whose = [_OF_ALL]
     if worker_id is not None:
         cells |= {"worker": pack(worker_id)}
-        for own in (_OF_TARGET, _OF_TEMPLATE):
-            rows = rows or connection.execute(own, cells).fetchall()
-    everywhere = not rows
-    if everywhere:
-        rows = connection.execute(_TYPICAL_TURNS + _SAMPLE, cells).fetchall()
-    return TypicalCost(budget, _spread(rows, "usd_pico"), _spread(rows, "micro_credits"), everywhere)
+        whose = [_OF_TARGET, _OF_TEMPLATE, _OF_ALL]
+    for of in whose:
+        if rows := connection.execute(_OWN_AMOUNTS + of + _SAMPLE, cells).fetchall():
+            usd, credited = _spread(rows, "usd_pico"), _spread(rows, "micro_credits")
+            return TypicalCost(budget, usd, credited, of is _OF_ALL)
+    for of in whose:
+        if shared := connection.execute(_SHARED_TURNS + of, cells).fetchone()[0]:
+            return TypicalCost(budget, everywhere=of is _OF_ALL, shared=shared)
+    return TypicalCost(budget, everywhere=True)
 
 
 def _spread(rows: Iterable[Row], name: str) -> Spread:

@@ -163,11 +163,14 @@ class ChargeQueries:
         """Run a query of the charges that `which` selects, in one read transaction."""
 
         def work(connection: sqlite3.Connection) -> T:
-            if which.by_labels:
-                choose(connection, self.tag_rules, which.admits)
+            self._choose(connection, which)
             return query(connection)
 
         return await self._database.read(work)
+
+    def _choose(self, connection: sqlite3.Connection, which: ChargeFilter) -> None:
+        if which.by_labels:
+            choose(connection, self.tag_rules, which.admits)
 
     async def report(self, selection: Selection, session: Session | None = None) -> Report:
         """The report of a selection, with the limits of a session; None: of any session."""
@@ -191,7 +194,18 @@ class ChargeQueries:
 
     async def spent(self, which: ChargeFilter) -> Bucket:
         """All charges as one group, with what no turn explains."""
-        return sum_buckets([*await self.buckets(GroupBy.SESSION, which), *await self.suspense(which)])
+        (one,) = await self.spent_each(which)
+        return one
+
+    async def spent_each(self, *which: ChargeFilter) -> list[Bucket]:
+        """The same for several filters, all as of one moment."""
+
+        def one_of(connection: sqlite3.Connection, which: ChargeFilter) -> Bucket:
+            self._choose(connection, which)
+            turns = buckets(connection, GroupBy.SESSION, which, self._zone, self.tag_rules)
+            return sum_buckets([*turns, *suspense_buckets(rises(connection, which))])
+
+        return await self._database.read(lambda db: [one_of(db, one) for one in which])
 
     async def restated(self, session_id: str) -> frozenset[str]:
         """The turns of a session whose final amounts changed."""

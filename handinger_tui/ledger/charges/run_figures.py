@@ -10,7 +10,7 @@ from handinger_tui.core.formatting import local_time
 from handinger_tui.core.money.limits import CALENDAR_SCOPES, Gauge, Scope
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.money.typical_cost import ENOUGH, TypicalCost, quantile
-from handinger_tui.core.runs import SIMULATED, ReachedLimit, Usual
+from handinger_tui.core.runs import ReachedLimit, Usual
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.charges.entries import assigned, rises
 from handinger_tui.ledger.charges.grouping import SAMPLED_TURNS, spent, turn_charge, typical_cost
@@ -102,6 +102,7 @@ class BoardLimits:
         gauges = LimitUsage().gauges(connection, Session("", 0), self._periods, rules)
         self.shared = tuple(gauge for gauge in gauges if gauge.limit.scope in CALENDAR_SCOPES)
         """Those of a day, a week and a month."""
+        self._day = next((gauge for gauge in self.shared if gauge.limit.scope is Scope.DAY), None)
         self._has_own = any(limit.scope in _OF_RUNS for limit in rules.limits) or has_typed(
             connection, _OF_RUNS
         )
@@ -110,20 +111,20 @@ class BoardLimits:
     @property
     def today(self) -> str:
         """What was spent today, of the daily limit where there is one: "$2.10 so far of $5.00"."""
-        day = next((gauge for gauge in self.shared if gauge.limit.scope is Scope.DAY), None)
-        note = SIMULATED if self._rules.simulated else ""
-        if day is not None:
-            return day.used_text + note
+        if self._day is not None:
+            return self._day.used_text
         which = ChargeFilter(since_ms=self._periods[Scope.DAY], simulated=self._rules.simulated)
         sums = spent(self._connection, which)
         words = sums.usd.cost_words(sums.credits, at_price(sums.credits.value, self._rules.price))
-        return words + note if sums.turns else ""
+        return words if sums.turns else ""
 
     @property
     def reached(self) -> tuple[ReachedLimit, ...]:
         """Those of all runs that are reached."""
         return tuple(
-            ReachedLimit(gauge.reached_text, gauge.limit.raise_hint) for gauge in self.shared if gauge.reached
+            ReachedLimit(gauge.reached_text, gauge.limit.raise_hint, gauge is self._day)
+            for gauge in self.shared
+            if gauge.reached
         )
 
     def of_run(self, session: Session) -> RunLimits:

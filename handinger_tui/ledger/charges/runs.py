@@ -203,7 +203,15 @@ class RunHistory:
         runs = tuple(self._runs(connection, limits, rows, summaries, failing))
         total = int(connection.execute(_COUNT).fetchone()[0])
         planned = tuple(self._planned(connection, limits, now_ms))
-        return Board(runs, planned, limits.reached, webhooks, limits.today, max(0, total - len(runs)))
+        return Board(
+            runs,
+            planned,
+            limits.reached,
+            webhooks,
+            limits.today,
+            simulated=self._limits.simulated,
+            others=max(0, total - len(runs)),
+        )
 
     def _runs(
         self,

@@ -92,9 +92,9 @@ async def attach(context: CommandContext, argument: str) -> None:
     session = actor.session
     session_id, sent = session.session_id, session.sent
     if actor.running:
-        say("You are already watching this worker.")
+        say(f"You are already watching this {session.kind}.")
     elif session.worker_id is None:
-        say("This session has no worker. Use /attach ID to watch any worker.", "warning")
+        say(f"This session has no {session.kind}. Use /attach ID to watch any {session.kind}.", "warning")
     elif sent is not None and sent.status is TurnStatus.UNKNOWN and not sent.imported:
         # Clear the prompt, so that another Enter cannot send it again. If it never arrived, the
         # text comes back.

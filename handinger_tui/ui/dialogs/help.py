@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from textwrap import wrap
 from typing import Final
 
 from msgspec import Struct
@@ -14,6 +13,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
+from handinger_tui.core.formatting import wrapped_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.dialogs import Modal
 from handinger_tui.ui.keys import KEYS, Where, bindings, format_keys
@@ -152,7 +152,7 @@ def help_lines(sections: Iterable[tuple[str, Iterable[HelpRow]]], query: str, wi
 def _two_columns(left: str, right: str, width: int) -> list[Content]:
     """The lines of a row of two columns; only the right one wraps, on a narrow screen below the left one."""
     column = (28 if width >= WIDE else 20 if width >= 2 * 20 else 2) if left else 0
-    right_lines = wrap(right, max(10, width - column - 1)) or [""]
+    right_lines = wrapped_text(right, max(10, width - column - 1)) or [""]
     if len(left) >= column > 0:
         right_lines.insert(0, "")
     first = Content.assemble((f"{left:<{column}}", "$foreground"), (right_lines[0], "$text-muted"))

@@ -19,9 +19,10 @@ from handinger_tui.ui.sessions.drafts import DraftStore, draft_name
 
 if TYPE_CHECKING:
     # Importing the engine takes 40 ms; it is needed only with a connection.
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 
-    from handinger_tui.core.money.spending import Bucket
+    from handinger_tui.core.money.reconciliation import Restatement
+    from handinger_tui.core.money.spending import Bucket, ChargeFilter
     from handinger_tui.core.money.typical_cost import TypicalCost
     from handinger_tui.core.runs import Board
     from handinger_tui.core.tags import Labels
@@ -49,6 +50,13 @@ class Place(Struct, frozen=True):
     def session_id(self) -> str:
         """The id of the session."""
         return self.actor.session.session_id
+
+
+class News(Struct, frozen=True):
+    """What is to be counted again: final amounts that were changed, and the day for which it is counted."""
+
+    restated: Sequence[Restatement]
+    day: ChargeFilter
 
 
 NO_HISTORY: Final = (
@@ -175,6 +183,8 @@ class SessionController:
         self.leaves_unsaved = False
         """Whether the person was told that what was typed cannot be saved."""
         self.warned = LimitNotices()
+        self.counted_day: ChargeFilter | None = None
+        """The day for which limits and amounts were counted last, see `news`; None before the first count."""
         self.day: Bucket | None = None
         """The charges of today, read while leaving; None before that."""
         self.unended: set[str] = set()
@@ -500,6 +510,17 @@ class SessionController:
 
         simulated = " · simulated" if self.connection.account.local else ""
         return f"{cost_of_session(self.session)}{simulated}"
+
+    async def news(self, which: ChargeFilter | None = None, *, is_sure: bool = False) -> News | None:
+        """What any program changed of the amounts of `which` since the last call; None: nothing to count.
+
+        There is also something to count while `counted_day` is not the present day: at midnight, limits
+        begin anew though nothing was written. `is_sure`: there is, whatever is written. Raises LedgerError.
+        """
+        day = self.connection.limits.today()
+        restated = await self.connection.charges.news(which or day)
+        is_none = restated is None and day == self.counted_day and not is_sure
+        return None if is_none else News(restated or (), day)
 
     async def typical_cost(self, budget: str) -> TypicalCost:
         """The typical cost of a turn of the worker of the open session at a budget. Raises LedgerError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -52,9 +53,15 @@ class DraftStore:
 
     async def remove_sent(self, session_id: str, sent: Draft) -> None:
         """Remove a sent message from the saved draft of a session that is not on the screen."""
-        saved = unpack_draft(await self._connection().history.draft(session_id))
-        if saved.text.startswith(sent.text):
-            files = [file for file in saved.files if file not in sent.files]
-            draft = draft_as_typed(saved.text[len(sent.text) :], files, saved.pasted)
-            await self.save(session_id, replace(draft, others=saved.others))
-            self._removals += 1
+        await self._connection().history.change_draft(session_id, partial(_without, sent))
+        self._removals += 1
+
+
+def _without(sent: Draft, text: str) -> str:
+    """What a saved draft is without a sent message."""
+    saved = unpack_draft(text)
+    if not saved.text.startswith(sent.text):
+        return text
+    files = [file for file in saved.files if file not in sent.files]
+    draft = draft_as_typed(saved.text[len(sent.text) :], files, saved.pasted)
+    return pack_draft(replace(draft, others=saved.others))

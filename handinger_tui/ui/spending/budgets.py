@@ -43,13 +43,20 @@ _MIN_BAR_WIDTH: Final = 12
 
 
 class Comparison(Struct, frozen=True):
-    """The data of the screen. `whose`: "this worker" or "all workers"; `limits`: a sentence per limit."""
+    """The data of the screen. `kind`: see `Session`; `of_one`: of one target alone."""
 
-    whose: str
     rows: tuple[BudgetRow, ...]
     forecast: Forecast
+    kind: str = "worker"
+    of_one: bool = False
     simulated: bool = False
     limits: tuple[str, ...] = ()
+    """A sentence per limit."""
+
+    @property
+    def whose(self) -> str:
+        """What is compared: "this worker", "all tasks"."""
+        return f"this {self.kind}" if self.of_one else f"all {self.kind}s"
 
 
 def budget_lines(comparison: Comparison, width: int) -> list[Content]:
@@ -62,13 +69,9 @@ def budget_lines(comparison: Comparison, width: int) -> list[Content]:
 
 def _empty(comparison: Comparison, width: int) -> list[Content]:
     """The lines for a table without rows: why it is empty and what fills it."""
-    why = (
-        f"No finished turns of {comparison.whose} yet."
-        if comparison.whose == "this worker"
-        else "No finished turns yet."
-    )
+    why = f"No finished turns of {comparison.whose} yet." if comparison.of_one else "No finished turns yet."
     more = "Cost, time, steps and sources of turns at low, standard and high appear here side by side."
-    other = " Press a for all workers." if comparison.whose == "this worker" else ""
+    other = f" Press a for all {comparison.kind}s." if comparison.of_one else ""
     return [*_wrapped(why, width, "bold"), *_wrapped(more + other, width, MUTED), Content("")]
 
 
@@ -217,7 +220,7 @@ class BudgetsScreen(TextPage):
     def action_other(self) -> None:
         """Switch between this worker and all workers."""
         if self._session.worker_id is None:
-            self.say("This session has no worker. Showing all workers.")
+            self.say(f"This session has no {self._session.kind}. Showing all {self._session.kind}s.")
             return
         self._only_this_worker = not self._only_this_worker
         self._read()
@@ -256,9 +259,10 @@ class BudgetsScreen(TextPage):
         today, share = local_day(self._now_ms())
         unit = unit_of(days)
         return Comparison(
-            "this worker" if self._only_this_worker else "all workers",
             compare(charges),
             forecast(daily(days, unit), today, share, unit),
+            self._session.kind,
+            self._only_this_worker,
             simulated=bool(charges) and bool(which.simulated),
             limits=await self._limit_sentences(bool(which.simulated), today),
         )

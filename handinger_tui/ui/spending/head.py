@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Final
 
 from msgspec import Struct
@@ -14,7 +13,7 @@ from textual.style import Style
 from textual.widget import Widget
 
 from handinger_tui.core.amounts import Unit
-from handinger_tui.core.formatting import fitting, plural
+from handinger_tui.core.formatting import fitting, plural, wrapped_text
 from handinger_tui.core.money.forecast import forecast_text
 from handinger_tui.core.money.reconciliation import AssignedRise, owners_text, rise_text
 from handinger_tui.core.money.report import Report
@@ -83,7 +82,7 @@ def _totals(data: HeadData, width: int, *, short: bool) -> list[Content]:
         return [Content.assemble((cost, "bold $accent"), (line[len(cost) :], FAINT))]
     while short and len(details) > 1 and len(" · ".join(details)) > width:
         details.pop(0)
-    others = textwrap.wrap(" · ".join(details), max(20, width), break_on_hyphens=False)
+    others = wrapped_text(" · ".join(details), max(20, width))
     return [Content.styled(cost, "bold $accent"), *(Content.styled(line, FAINT) for line in others)]
 
 
@@ -190,12 +189,12 @@ def _wrap_labeled(label: str, text: str, details: str, width: int) -> list[Conte
     indent = " " * INDENT
     room = max(20, width - INDENT)
     # Wrapped, never cut: the text ends with an amount.
-    first, *others = textwrap.wrap(text, room) or [""]
+    first, *others = wrapped_text(text, room) or [""]
     lines = [
         Content.assemble((f"{label:<{INDENT}}", FAINT), first),
         *(Content(indent + line) for line in others),
     ]
-    return [*lines, *(Content.styled(indent + line, FAINT) for line in textwrap.wrap(details, room))]
+    return [*lines, *(Content.styled(indent + line, FAINT) for line in wrapped_text(details, room))]
 
 
 TALL: Final = 30

@@ -31,6 +31,8 @@ NO_LIMITS: Final = "No limits set. Only the budget caps what a turn may cost."
 EXAMPLES: Final = ("day 5", "worker 3", "session 20 credits", "turn 0.50", "day off")
 SCROLLS: Final = {"up": -2, "down": 2, "pageup": -8, "pagedown": 8}
 """Lines scrolled by each key; a meter has two lines."""
+LEAST_METERS: Final = 2
+"""Lines of the meters on a small screen: those of one."""
 RULE: Final = "Warns at 80%; blocks new messages at 100%."
 
 
@@ -159,7 +161,19 @@ class LimitsPage(Dialog[LimitChange]):
         yield Static("", id="limit-problem")
 
     def on_mount(self) -> None:
+        self._show_problem("")
+        self.watch(self.query_one(".dialog"), "virtual_size", self._fit, init=False)
         self.set_focus(self.query_one(Input))
+
+    def on_resize(self) -> None:
+        self.query_one("#limit-meters").styles.max_height = None
+
+    def _fit(self) -> None:
+        """Give the meters the room that the rest leaves: where the box scrolls, its first lines are gone."""
+        box, meters = self.query_one(".dialog"), self.query_one("#limit-meters")
+        excess = box.virtual_size.height - box.size.height
+        if excess > 0:
+            meters.styles.max_height = max(LEAST_METERS, meters.size.height - excess)
 
     def on_key(self, event: Key) -> None:
         """Scroll the meters with up, down and page keys, which the one-line field does not use."""
@@ -185,4 +199,6 @@ class LimitsPage(Dialog[LimitChange]):
     def _show_problem(self, text: str) -> None:
         # The error explains the syntax, and a small screen has no room for both.
         self.query_one("#limit-examples").display = not text
-        self.query_one("#limit-problem", Static).update(Content.styled(text, "$warning"))
+        problem = self.query_one("#limit-problem", Static)
+        problem.display = bool(text)
+        problem.update(Content.styled(text, "$warning"))

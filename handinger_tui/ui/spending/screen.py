@@ -91,7 +91,7 @@ def shown_of(view: SpendingView, report: Report, now_ms: int) -> Shown:
     groups = report.groups or ()
     # The newest period first: people look for it most.
     ordered = (*(groups[::-1] if by in TIME_GROUPS else groups), *report.suspense)
-    lines = [group_line(one, by, year, in_credits=in_credits) for one in ordered]
+    lines = [group_line(one, by, year, view.kind, in_credits=in_credits) for one in ordered]
     return _grouped(view, report, group_columns(by, view.kind, in_credits=in_credits), lines, chart)
 
 

@@ -44,6 +44,7 @@ from handinger_tui.ui.terminal import (
     Missing,
 )
 from handinger_tui.ui.terminal.programs import Foreground
+from handinger_tui.ui.terminal.wrapping import keep_units
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -571,6 +572,7 @@ class DiffApp(App[None]):
         self.copy_with_program: Callable[[str], Awaitable[str]] | None = None
         """Copies a text with a program of this machine; returns its name, "" where there is none."""
         self.foreground = Foreground(lambda code: self.call_later(self.exit, return_code=code))
+        keep_units()
         super().__init__(driver_class=driver_class)
 
     def copy_to_clipboard(self, text: str, copied: Callable[[str], None] | None = None) -> None:

@@ -27,7 +27,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
-from handinger_tui.core.formatting import plural
+from handinger_tui.core.formatting import JOINT, plural
 from handinger_tui.core.safety import ALWAYS_REMOVED, STRAY_JOINER
 
 if TYPE_CHECKING:
@@ -161,12 +161,23 @@ _CLOSING: Final = "\u3001\u3002\u3009\u300b\u300d\u300f\u3011\uff01\uff09\uff0c\
 
 
 @cache
-def _unit() -> re.Pattern[str]:
+def _unit(joint: str = "") -> re.Pattern[str]:
     """A unit that is not divided if it fits a line: a word, or a wide character with closing punctuation.
 
-    Compiled when first needed, since that takes 3 ms.
+    `joint`: a blank that does not end a word. Compiled when first needed, since that takes 3 ms.
     """
-    return re.compile(f"[{_WIDE}][{_CLOSING}]*[ \t]*|[^\\s{_WIDE}]+[ \t]*|\\s+")
+    word = f"[^\\s{_WIDE}]+"
+    words = f"{word}({joint}{word})*" if joint else word
+    return re.compile(f"[{_WIDE}][{_CLOSING}]*[ \t]*|{words}[ \t]*|\\s+")
+
+
+def _units(text: str, width: int) -> Iterator[re.Match[str]]:
+    """The units of a text; a number is one with its unit of measure, if both fit a line."""
+    for unit in _unit(JOINT).finditer(text):
+        if unit.lastindex and width_of(unit[0].rstrip()) > width:
+            yield from _unit().finditer(text, *unit.span())
+        else:
+            yield unit
 
 
 def width_of(text: str) -> int:
@@ -199,7 +210,7 @@ def wrapped(content: Content, width: int, *, words: bool = True) -> list[Content
 
 def _word_cuts(text: str, width: int) -> Iterator[int]:
     used = 0
-    for unit in _unit().finditer(text):
+    for unit in _units(text, width):
         word = unit.group()
         size = width_of(word)
         if used + width_of(word.rstrip()) <= width:

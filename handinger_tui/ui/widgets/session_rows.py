@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -12,7 +11,7 @@ from msgspec.structs import replace
 from textual.content import Content
 
 from handinger_tui.core.columns import Align, Column, Row, Tone, with_signs
-from handinger_tui.core.formatting import ago, day_text, local_time, middle_cut, plural
+from handinger_tui.core.formatting import ago, day_text, local_time, middle_cut, plural, wrapped_text
 from handinger_tui.core.prompts import lineage_words
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turns.session import (
@@ -142,7 +141,7 @@ PROMPT_LINES: Final = 4
 
 def _wrapped(text: str, width: int) -> list[str]:
     lines = clean(text).strip().splitlines()
-    return [piece for line in lines for piece in textwrap.wrap(line, max(10, width)) or [""]]
+    return [piece for line in lines for piece in wrapped_text(line, max(10, width)) or [""]]
 
 
 def session_details(row: SessionSummary, opened: Session | None, now_ms: int, width: int) -> Content:

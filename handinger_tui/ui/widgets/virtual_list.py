@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -16,6 +15,7 @@ from textual.style import Style
 from textual.visual import Visual
 from textual.widget import Widget
 
+from handinger_tui.core.formatting import wrapped_text
 from handinger_tui.ui.terminal.diff_app import OSC_52, DiffApp, copy_report
 
 POINTER: Final = "›"
@@ -112,7 +112,7 @@ class ItemRows(ListRows, Generic[ItemT]):
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, max(width, 10))
+    return wrapped_text(text, max(width, 10))
 
 
 RowsT = TypeVar("RowsT", bound=ListRows)

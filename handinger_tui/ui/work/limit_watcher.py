@@ -72,9 +72,7 @@ class LimitWatcher:
         """What the money that is shown was read for."""
         self._spent: tuple[Bucket, Bucket] | None = None
         """What today and the session cost."""
-        self._day: ChargeFilter | None = None
-        """The day of the newest look; None before the first."""
-        self._is_checking = self._is_waiting = False
+        self._is_checking = self._is_due = self._is_waiting = self._has_ended = False
 
     def delete_ended(self) -> None:
         """Delete what was to be deleted once it no longer runs."""
@@ -106,11 +104,18 @@ class LimitWatcher:
     def check_soon(self) -> None:
         """Count again if any program has written charges or limits, and reload the open screens then.
 
-        Does nothing while the check before still runs, and before a session is on the screen: a turn that
-        was left running may end before that.
+        A check that still runs is followed by another one: it may have read before the change. Does nothing
+        before a session is on the screen: a turn that was left running may end before that.
         """
-        if self._controller.session_id and not self._is_checking:
-            self._interaction.run(self._check())
+        if self._controller.session_id:
+            self._is_due = True
+            if not self._is_checking:
+                self._interaction.run(self._check_while_due())
+
+    def turn_ended(self) -> None:
+        """Count again: what the turn cost is written behind its end, and counting waits for that."""
+        self._has_ended = True
+        self.check_soon()
 
     def check_between_keys(self) -> None:
         """As `check_soon`, once nobody types: with dozens of runs a key waits 20 ms for a check."""
@@ -125,34 +130,37 @@ class LimitWatcher:
             self._is_waiting = False
         self.check_soon()
 
-    async def _check(self) -> None:
+    async def _check_while_due(self) -> None:
         self._is_checking = True
         try:
-            # An unreadable history is reported where it is needed, not once a second.
-            with suppress(LedgerError):
-                # As it is now: it may be deleted before its amounts are read.
-                session = self._controller.session
-                connection = self._controller.connection
-                restated = await connection.charges.news(_of(session.session_id))
-                today = connection.limits.today()
-                # At midnight, limits begin anew though nothing was written.
-                if restated is not None or self._day != today:
-                    # What the screens compare is in the session after it was counted. A change is announced
-                    # when every place shows it.
-                    try:
-                        await self._controller.engine.take_offers()
-                        await self.count()
-                        await self._refresh_money()
-                    finally:
-                        # Those that are open now: others were closed in the meantime.
-                        reload(self._interaction.app.screen_stack)
-                        self._show_restatements(session, restated or ())
-                elif self._money_for != self._money_key():
-                    await self._refresh_money()
-                self._day = today
-                await self._show_needs()
+            while self._is_due:
+                self._is_due = False
+                # An unreadable history is reported where it is needed, not once a second.
+                with suppress(LedgerError):
+                    await self._check()
         finally:
             self._is_checking = False
+
+    async def _check(self) -> None:
+        # As it is now: it may be deleted before its amounts are read.
+        session = self._controller.session
+        has_ended, self._has_ended = self._has_ended, False
+        news = await self._controller.news(_of(session.session_id), is_sure=has_ended)
+        if news is not None:
+            # What the screens compare is in the session after it was counted. A change is announced
+            # when every place shows it.
+            try:
+                await self._controller.engine.take_offers()
+                await self.count()
+                await self._refresh_money()
+            finally:
+                # Those that are open now: others were closed in the meantime.
+                reload(self._interaction.app.screen_stack)
+                self._show_restatements(session, news.restated)
+            self._controller.counted_day = news.day
+        elif self._money_for != self._money_key():
+            await self._refresh_money()
+        await self._show_needs()
 
     def _show_restatements(self, session: Session, restated: Sequence[Restatement]) -> None:
         """Show once which final amounts of the session changed.
@@ -191,10 +199,9 @@ class LimitWatcher:
             self._interaction.run(self._refresh_money())
 
     def _money_key(self) -> tuple[object, ...]:
-        """What the amounts depend on besides the charges: session, worker, budgets and day."""
+        """What the amounts depend on besides the charges and the day: session, worker and budgets."""
         controller = self._controller
-        today = controller.connection.limits.today()
-        return controller.session_id, controller.session.worker_id, self._budgets(), today
+        return controller.session_id, controller.session.worker_id, self._budgets()
 
     def _budgets(self) -> frozenset[str]:
         """The budgets of the next message and of the queued ones."""
@@ -217,8 +224,7 @@ class LimitWatcher:
         connection, actor = self._controller.connection, self._controller.shown
         costs = {budget: await self._controller.typical_cost(budget) for budget in self._budgets()}
         own = _of(actor.session.session_id, simulated=connection.limits.simulated)
-        today = await connection.charges.spent(connection.limits.today())
-        session = await connection.charges.spent(own)
+        today, session = await connection.charges.spent_each(connection.limits.today(), own)
         if key == self._money_for == self._money_key():
             self._pane.show_typical_costs(costs)
             self._spent = today, session

@@ -280,7 +280,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         notices.handle(actor, ended)
         if ended:
             # The header does not say that it runs until the person pauses.
-            self._limits.check_soon()
+            self._limits.turn_ended()
 
     def _mark_as_seen(self, session_id: str) -> None:
         """Mark a session as read; behind a page, as unread until that is closed."""

@@ -96,6 +96,19 @@ async def test_without_a_worker_all_turns_are_shown_and_an_empty_page_explains_i
         await desktop.until(pilot, lambda: "has no worker." in desktop.notices())
 
 
+async def test_where_messages_go_to_tasks_the_page_says_so() -> None:
+    desktop = Desktop(generation="tasks")
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot, turns=False)
+        await desktop.shows(pilot, "all tasks", "No finished turns yet.")
+        await pilot.press("a")
+        await desktop.until(pilot, lambda: "has no task. Showing all tasks." in desktop.notices())
+        assert "orker" not in desktop.text()
+        await pilot.press("escape")
+        await desktop.send(pilot, "/attach")
+        await desktop.until(pilot, lambda: "has no task. Use /attach ID" in desktop.notices())
+
+
 async def test_a_worker_without_history_points_to_the_others() -> None:
     desktop = Desktop(api=answers("Hello"))
     desktop.ledger.charges = spent("low", 3, "0.01", worker_id="w2")
@@ -124,7 +137,7 @@ async def test_an_unreadable_history_is_reported() -> None:
 
 
 def text(*charges: TurnCharge, width: int = 72) -> str:
-    shown = Comparison("all workers", compare(charges), NO_FORECAST)
+    shown = Comparison(compare(charges), NO_FORECAST)
     return "\n".join(line.plain for line in budget_lines(shown, width))
 
 
@@ -164,7 +177,7 @@ def test_levels_that_do_not_differ_clearly_give_no_advice() -> None:
 
 @pytest.mark.parametrize("width", [40, 68, 98, 200])
 def test_sentences_fit_the_page(width: int) -> None:
-    shown = Comparison("all workers", compare(history()), NO_FORECAST, limits=("A limit " * 30,))
+    shown = Comparison(compare(history()), NO_FORECAST, limits=("A limit " * 30,))
     table = 68
     for line in budget_lines(shown, width):
         assert line.cell_length <= max(width, table), line.plain
@@ -179,5 +192,5 @@ def test_a_hostile_level_is_harmless() -> None:
 
 def test_a_month_in_credits_shows_its_unit() -> None:
     in_credits = replace(NO_FORECAST, spent=Total(Decimal(12), 1), unit=Unit.CREDITS)
-    shown = "\n".join(line.plain for line in budget_lines(Comparison("all workers", (), in_credits), 72))
+    shown = "\n".join(line.plain for line in budget_lines(Comparison((), in_credits), 72))
     assert "Spent: 12 credits + 1 unknown" in shown

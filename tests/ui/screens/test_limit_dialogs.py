@@ -274,3 +274,23 @@ async def test_a_limit_is_that_of_the_session_for_which_the_page_was_opened() ->
         await pilot.press(*"session 20", "enter")
         await desktop.until(pilot, lambda: desktop.limits.sets)
         assert desktop.limits.set_for == [first]
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (44, 16)])
+async def test_the_page_of_limits_begins_with_its_first_line_however_many_there_are(
+    size: tuple[int, int],
+) -> None:
+    desktop = Desktop(api=answers("Hello"))
+    for scope in (Scope.TURN, Scope.SESSION, Scope.DAY, Scope.WEEK, Scope.MONTH):
+        desktop.limits.limit(scope, "20")
+        desktop.limits.spend(scope, "1.10")
+    async with desktop.running(*size) as pilot:
+        await desktop.send(pilot, "/limit")
+        await desktop.shows(pilot, "● Turn ", "blocks new messages", "For example: day 5")
+        for columns, rows in ((120, 40), (60, 20)):
+            await pilot.resize_terminal(columns, rows)
+            await desktop.settle(pilot)
+        await desktop.shows(pilot, "● Turn ", "blocks new messages", "For example: day 5")
+        await press(desktop, pilot, "daily 5\r")
+        await desktop.shows(pilot, "● Turn ", "daily 5")
+        assert not desktop.app.screen.query_one(".dialog").scroll_offset

@@ -121,17 +121,20 @@ async def test_a_service_with_tasks_and_credits_has_their_words_and_gaps() -> No
     spent = [
         charge("t1", None, at_ms=NOW_MS, worker_id="tsk_1", credits=Decimal(8), final=True),
         charge("t2", None, at_ms=NOW_MS, worker_id="tsk_1"),
+        charge("t3", None, at_ms=NOW_MS, worker_id=None),
     ]
     desktop = desktop_with(FakeLedger(spent), generation="tasks")
     async with desktop.running(100, 30) as pilot:
-        await opened(desktop, pilot, "[v Overview]", "w Task", "task tsk_1", by="")
+        await opened(desktop, pilot, "[v Overview]", "w Task", "task tsk_1", "no task", by="")
         await pilot.press("w")
-        await desktop.shows(pilot, "[w Task]", "by task", "›tsk_1")
+        await desktop.shows(pilot, "[w Task]", "by task", "›tsk_1", "no task")
         lines = [line.strip("│› ").split() for line in desktop.text().splitlines()]
         head, row = (next(one for one in lines if one[:1] == [word]) for word in ("Task", "tsk_1"))
         assert head[1:4] == ["Turns", "Unknown", "Credits"]
         assert row[1:4] == ["2", "1", "8"]
         assert "orker" not in desktop.text()
+        await pilot.press("enter")
+        await desktop.shows(pilot, "only task tsk_1")
         await pilot.press("t")
         await desktop.shows(pilot, "by turn", "Credits")
         assert "Cost " not in next(line for line in desktop.text().splitlines() if "Message" in line)

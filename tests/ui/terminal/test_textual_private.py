@@ -12,6 +12,7 @@ import pytest
 from rich.console import RenderableType
 from textual.app import App, ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key
@@ -243,3 +244,14 @@ async def test_without_the_key_parser_textual_reads_the_input(monkeypatch: pytes
     monkeypatch.setattr(LinuxDriver, "run_input_thread", lambda _driver: called.append("Textual's"))
     TerminalDriver(App()).run_input_thread()
     assert called == ["Textual's"]
+
+
+def test_a_number_and_its_unit_stay_on_one_line_of_a_text() -> None:
+    """`textual.content.divide_line`."""
+    DiffApp()
+    text = "Read 0.1 s ago: 12 credits in 1 m 08 s, 2.0 kB."
+    for width in range(10, len(text)):
+        lines = [line.plain.rstrip() for line in Content(text).wrap(width)]
+        assert " ".join(lines) == text
+        for amount in ("0.1 s", "12 credits", "1 m 08 s,", "2.0 kB."):
+            assert any(amount in line for line in lines), (width, lines)

@@ -31,6 +31,7 @@ from handinger_tui.ui.transcript.painting import (
     over,
     styled,
     width_of,
+    wrapped,
 )
 from tests.ui.pilot import running
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
@@ -44,6 +45,16 @@ PAYLOADS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "data" / "terminal.shown.json").read_text("utf-8")
 )["payloads"]
 BAD = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0001]")
+
+
+def test_a_number_and_its_unit_stay_on_one_line_where_both_fit() -> None:
+    text = "8 s · 12 credits · 1 m 08 s · 2.0 kB · 漢字 5 s"
+    for width in range(10, width_of(text)):
+        lines = [line.plain for line in wrapped(styled(text, "faint"), width)]
+        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+        for amount in ("8 s", "12 credits", "1 m 08 s", "2.0 kB", "5 s"):
+            assert any(amount in line for line in lines), (width, lines)
+    assert [line.plain for line in wrapped(styled("12 credits", ""), 7)] == ["12", "credits"]
 
 
 @given(

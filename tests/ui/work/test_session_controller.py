@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
 import pytest
 
 from handinger_tui.core.errors import NoSuchSession
 from handinger_tui.core.prompts import Draft
 from handinger_tui.ui.sessions.controller import SessionController, StillConnecting
-from handinger_tui.ui.sessions.drafts import FRESH_DRAFT, draft_name
+from handinger_tui.ui.sessions.drafts import FRESH_DRAFT, DraftStore, draft_name
+from tests.ledger.raw_rows import DAY_MS
+from tests.ledger.samples import opened
 from tests.ui.fakes import Desktop, answers, summary
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.ports import Connection
 
 
 async def connected(desktop: Desktop) -> tuple[SessionController, str]:
@@ -64,6 +74,32 @@ async def test_the_first_turn_changes_the_name_of_a_draft() -> None:
     assert (await drafts.read(actor)).text == " and more"
     await actor.settled()
     await desktop.engine.aclose()
+
+
+async def test_a_draft_that_is_saved_while_a_sent_message_leaves_it_is_not_lost(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        drafts = DraftStore(lambda: cast("Connection", SimpleNamespace(history=ledger.history)))
+        await drafts.save("ses_1", Draft("first and more"))
+        removal = asyncio.create_task(drafts.remove_sent("ses_1", Draft("first")))
+        await asyncio.sleep(0)
+        await drafts.save("ses_1", Draft("typed since then"))
+        await removal
+        assert await ledger.history.draft("ses_1") == "typed since then"
+
+
+async def test_at_midnight_all_is_to_be_counted_though_nothing_was_written() -> None:
+    desktop = Desktop()
+    controller, _ = await connected(desktop)
+    news = await controller.news()
+    assert news is not None
+    controller.counted_day = news.day
+    assert await controller.news() is None
+    desktop.limits.now_ms += DAY_MS
+    assert await controller.news() is not None
+    again = await controller.news()
+    assert again is not None, "until it was counted"
+    controller.counted_day = again.day
+    assert await controller.news() is None
 
 
 async def test_a_new_task_of_a_stored_worker_costs_what_its_worker_costs() -> None:
