@@ -306,10 +306,13 @@ class Layout(Struct, frozen=True):
         wanted = {at: min(measure.most(at), COMFORT) for at in widths if columns[at].least}
         wanted = {at: cells for at, cells in wanted.items() if columns[at].align is not Align.BAR}
         comfort = sum(max(0, cells - widths[at]) for at, cells in wanted.items())
+        # An id that is cut cannot be typed: only the most useful of the idle columns come before that.
+        ids = {at: measure.brief(at) for at in wanted if columns[at].ids and not columns[at].rank}
+        of_ids = sum(max(0, cells - max(widths[at], wanted[at])) for at, cells in ids.items())
         chosen: set[int] = set()
         for at in sorted(widths, key=lambda at: columns[at].rank):
             rank, more = columns[at].rank, [one for one in widths if one in chosen or one == at]
-            room = width - (comfort if rank >= IDLE else 0)
+            room = width - (comfort if rank >= IDLE else 0) - (of_ids if rank > IDLE else 0)
             if not rank or _total(more, widths, columns) <= room:
                 chosen.add(at)
         shown = [at for at in widths if at in chosen]

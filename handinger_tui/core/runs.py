@@ -170,7 +170,7 @@ class SessionRun(Struct, frozen=True, gc=False):
     event_ms: int | None = None
     """The last event that was received; of one that nothing watches, the last reading."""
     alive: bool = False
-    """Its local worker still runs, in this program."""
+    """Its local worker still runs: so does the program that left it running."""
     activity: str = ""
     """What that event was, or what the worker says that it does."""
     usd: Total = Total(None)

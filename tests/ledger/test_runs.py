@@ -18,7 +18,7 @@ from handinger_tui.core.money.prediction import unusual_above
 from handinger_tui.core.runs import Board, PlannedRun, Reason, Section, SessionRun, section_of
 from handinger_tui.core.stream import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.session import put_turn
+from handinger_tui.core.turns.session import LOCAL, put_turn
 from handinger_tui.core.turns.turn import Attachment, StartPolicy, TurnStatus
 from handinger_tui.core.webhooks import FailedDeliveries, WebhookReading
 from handinger_tui.ledger.charges.limits import LimitRules
@@ -94,6 +94,18 @@ async def test_a_turn_under_way_is_running_with_its_last_event(tmp_path: Path) -
     async with opened(tmp_path / "h.db", access=FileAccess.READ) as later:
         rules(later)
         assert only(await later.runs.board()).word(NOON_MS + DAY_MS) == "was running"
+
+
+async def test_what_a_local_worker_was_left_running_runs_as_long_as_its_program(tmp_path: Path) -> None:
+    frames = Tape().note(Marker.SENDING).note(Marker.SETTLED, status="running", recovered=False).frames
+    async with opened(tmp_path / "h.db") as ledger:
+        await play(ledger, session(base_url=LOCAL), turn_request(), frames)
+        async with opened(tmp_path / "h.db", access=FileAccess.READ) as other:
+            for board in (await ledger.runs.board(), await other.runs.board()):
+                assert (only(board).watched, only(board).under_way) == (False, True)
+                assert "1 running" in board.head(NOON_MS)
+    async with opened(tmp_path / "h.db", access=FileAccess.READ) as later:
+        assert not only(await later.runs.board()).under_way
 
 
 async def test_a_turn_is_sending_until_the_service_answers_also_where_no_reading_brings_a_cost(

@@ -5,12 +5,15 @@ The usage panel draws them; they know no screen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
 from typing import Final
 
+from msgspec.structs import replace
+
 from handinger_tui.core.amounts import (
+    Total,
     Unit,
     amount_text,
     at_price,
@@ -18,12 +21,13 @@ from handinger_tui.core.amounts import (
     count_within,
     excess_words,
     fitted,
+    legend,
     price_words,
     split_excess,
 )
 from handinger_tui.core.bars import PARTS, Look, part_styles, percent_level, sparkline, stacked_bar
 from handinger_tui.core.columns import aligned, text_of
-from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure
+from handinger_tui.core.figures import CATEGORIES, FIGURE, SHOWN, Measure, Number
 from handinger_tui.core.formatting import (
     UNKNOWN,
     day_text,
@@ -210,14 +214,26 @@ def _table(view: UsageView, width: int, now_ms: int | None) -> list[Line]:
         cells = "".join(f"{text:>{room + 1}}" for text in texts[:columns])
         name = f"{title[:label]:<{label}}"
         lines.append(((name, Look.FAINT), (cells, Look.PLAIN if title else Look.FAINT)))
-    return lines
+    signs = legend(text for _, texts in rows for text in texts[:columns])
+    return [*lines, *_wrap(signs, width)]
 
 
 def _widest(view: UsageView) -> int:
-    """The most cells of an amount with all its digits."""
+    """The most cells of an amount with all its digits and its signs."""
     money = [figure for figure in SHOWN if figure.measure in _MONEY]
     values = [value for figure in money for value in (view.of_turn(figure), view.of_session(figure).value)]
-    return max(len(bare_text(None if value is None else Decimal(value))) for value in values)
+    widest = max(len(bare_text(None if value is None else Decimal(value))) for value in values)
+    return widest + _signs_of(_totals(view, Unit.USD))
+
+
+def _totals(view: UsageView, unit: Unit) -> tuple[Total, Total]:
+    """Of this turn and of the session."""
+    return view.own.money.total(unit), view.session(unit)
+
+
+def _signs_of(totals: Iterable[Total]) -> int:
+    """The most cells of the signs of an amount."""
+    return max(len(replace(one, value=Decimal(0)).cell(write=lambda _value, _unit: "")) for one in totals)
 
 
 def _figures(view: UsageView, room: int) -> list[tuple[str, Sequence[str]]]:
@@ -232,15 +248,26 @@ def _figures(view: UsageView, room: int) -> list[tuple[str, Sequence[str]]]:
         }
         amounts = [Decimal(value) for pair in of_kind.values() for value in pair if value is not None]
         if measures is _COUNTS:
-            texts = [count_within(amount, room) for amount in amounts]
+            texts, totals = [count_within(amount, room) for amount in amounts], (Total(None), Total(None))
         else:
-            texts = fitted(amounts, room, Unit.USD if measures is _MONEY else Unit.CREDITS)
+            unit = Unit.USD if measures is _MONEY else Unit.CREDITS
+            totals = _totals(view, unit)
+            texts = fitted(amounts, room - _signs_of(totals), unit)
         written = iter(texts)
-        cells = [["—" if value is None else next(written) for value in pair] for pair in of_kind.values()]
+        cells = [
+            [_signed(value, written, total) for value, total in zip(pair, totals, strict=True)]
+            for pair in of_kind.values()
+        ]
         columns = [aligned([pair[at] for pair in cells]) for at in (0, 1)]
         names = (figure.title.removesuffix(" tokens") for figure in of_kind)
         rows += zip(names, zip(*columns, strict=True), strict=True)
     return rows
+
+
+def _signed(value: Number | None, written: Iterator[str], total: Total) -> str:
+    """The next of the written amounts with the signs of its total; a sign alone where there is none."""
+    of_figure = replace(total, value=None if value is None else Decimal(value))
+    return of_figure.cell(write=lambda _value, _unit: next(written))
 
 
 _MONEY: Final = (Measure.COST, Measure.CATEGORY)

@@ -270,7 +270,8 @@ class RunHistory:
             if status is TurnStatus.SENDING and row["is_answered"]:
                 # The row of its cost says so only once a reading has brought one.
                 status = TurnStatus.ACCEPTED
-        watched = is_open and is_watched(str(row["run_id"]))
+        is_there = is_watched(str(row["run_id"]))
+        watched = is_open and is_there
         began_ms = int_or_zero(row["at_ms"]) if has_charge else NO_DAY
         began_ms = int_or_zero(row["created_ms"]) if began_ms == NO_DAY else began_ms
         budget = unpack_optional(row["run_budget"]) or DEFAULT_BUDGET
@@ -282,6 +283,7 @@ class RunHistory:
             run,
             status=status,
             watched=watched,
+            alive=is_there and status is TurnStatus.RUNNING,
             trigger=trigger_of(row["run_trigger"]),
             fault=parsed(_fault_in, row["outcome"], None),
             began_ms=began_ms,

@@ -10,7 +10,7 @@ The classes below are private in Textual; without them Textual's own behavior re
 `LinuxDriver._file`, which `driver` replaces; `Screen._compositor`, `Compositor._get_renders` and
 `Compositor._dirty_regions`, which `ClippedCompositor` replaces or reads; `Screen._select_state` and
 `Screen._selecting`, by which a selection goes on while its text scrolls, and stays in one widget;
-`textual.content.divide_line`, which `wrapping` replaces so that a unit stays with its number. Each has a
+`textual.content.divide_line`, which `diff_app` replaces so that a unit stays with its number. Each has a
 test; `pyproject.toml` bounds Textual to the minor version in which they were tested.
 """
 

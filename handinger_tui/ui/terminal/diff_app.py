@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from rich.console import COLOR_SYSTEMS, Console, RenderableType
 from rich.style import Style
-from textual import events
+from textual import content, events
 from textual.app import App
 from textual.driver import Driver
 from textual.geometry import Offset, Region
@@ -35,6 +35,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Tooltip
 
+from handinger_tui.core.formatting import joined
 from handinger_tui.core.safety import clean
 from handinger_tui.ui.terminal import (
     ChopsUpdate,
@@ -44,7 +45,6 @@ from handinger_tui.ui.terminal import (
     Missing,
 )
 from handinger_tui.ui.terminal.programs import Foreground
-from handinger_tui.ui.terminal.wrapping import keep_units
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -561,6 +561,21 @@ ENDS_WITHIN_S: Final = 2.0
 """Seconds that a foreground program gets to end by itself before it is killed."""
 
 
+_DIVIDE: Final = "divide_line"
+_divide: Final[Callable[[str, int, bool], list[int]] | None] = getattr(content, _DIVIDE, None)
+
+
+def _divide_joined(text: str, width: int, fold: bool = True) -> list[int]:
+    """The places in `text` at which a line of `width` cells ends: not between a number and its unit."""
+    return [] if _divide is None else _divide(joined(text, "-"), width, fold)
+
+
+def _keep_units() -> None:
+    """From now on `Content` keeps a number and its unit on one line."""
+    if _divide is not None:
+        setattr(content, _DIVIDE, _divide_joined)
+
+
 class DiffApp(App[None]):
     """An app whose output goes through a `ScreenBuffer`."""
 
@@ -572,7 +587,7 @@ class DiffApp(App[None]):
         self.copy_with_program: Callable[[str], Awaitable[str]] | None = None
         """Copies a text with a program of this machine; returns its name, "" where there is none."""
         self.foreground = Foreground(lambda code: self.call_later(self.exit, return_code=code))
-        keep_units()
+        _keep_units()
         super().__init__(driver_class=driver_class)
 
     def copy_to_clipboard(self, text: str, copied: Callable[[str], None] | None = None) -> None:

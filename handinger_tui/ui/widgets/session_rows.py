@@ -162,8 +162,9 @@ def session_details(row: SessionSummary, opened: Session | None, now_ms: int, wi
     labels = (f"{row.kind} ", " · session ")
     worker, session = clean_line(row.worker_id or "none yet", 80), clean_line(row.session_id, 80)
     id_cells = width - sum(map(len, labels))
-    if len(worker) + len(session) > id_cells:
-        worker, session = middle_cut(worker, id_cells // 2), middle_cut(session, id_cells // 2)
+    # What the shorter one leaves of its half, the other one has.
+    rooms = [max(id_cells // 2, id_cells - len(other)) for other in (session, worker)]
+    worker, session = map(middle_cut, (worker, session), rooms)
     return Content.assemble(
         (" · ".join(fact for fact in facts if fact), "$foreground"),
         (f"\n{labels[0]}{worker}{labels[1]}{session}", "$text-muted"),

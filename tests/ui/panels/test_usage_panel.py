@@ -223,13 +223,28 @@ def test_an_amount_has_one_rounding_in_the_panel() -> None:
         assert lines[0] == "This turn $0.0056 so far"
         assert next(line for line in lines if line.startswith("Cost  ")).split() == [
             "Cost",
-            "$0.0056",
-            "$0.0056",
+            "$0.0056…",
+            "$0.0056…",
         ]
         points = {
             line.index(".") for line in lines if line.startswith(("Cost  ", "Model", "Tools", "Sandbox"))
         }
         assert len(points) == 1
+
+
+def cells_of(label: str, shown: Session) -> list[str]:
+    """Those of the table, which follows what is shown at rest."""
+    return [line.split()[1:] for line in full(shown, 44) if line.startswith(f"{label}  ")][-1]
+
+
+def test_amounts_in_full_have_the_signs_of_those_at_rest() -> None:
+    about = session(turn(0, after=reading("0.3")), turn(1, before=reading("0.3"), after=reading("0.5")))
+    assert cells_of("Cost", about) == ["~$0.20…", "~$0.50…"]
+    assert cells_of("Cost", session(turn(0), turn(1, after=SECOND)))[0] == "~$0.05…"
+    assert cells_of("Credits", two_turns()) == ["8…", "31…"]
+    in_credits = cells_of("Credits", session(CREDITS_ONLY))
+    assert in_credits == ["95…", "95…"]
+    assert "~ about · … so far" in full(about, 44)
 
 
 def test_the_notes_say_how_and_when_the_figures_were_read() -> None:

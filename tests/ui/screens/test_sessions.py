@@ -380,6 +380,18 @@ def test_an_imported_session_is_marked_and_has_only_the_cost_of_its_own_turns() 
     assert session_cost(unknown) == "unknown + imported", "an unknown cost is not the absence of one"
 
 
+def test_an_id_is_cut_only_where_both_have_no_room() -> None:
+    row = replace(summary("tea"), session_id="ses_1a23853a18480e9898b4335fea5c0f3a", worker_id=None)
+    complete = "worker none yet · session ses_1a23853a18480e9898b4335fea5c0f3a"
+    assert session_details(row, None, 0, len(complete)).plain.splitlines()[1] == complete
+    # One cell less costs one letter, and the sign for it.
+    assert len(session_details(row, None, 0, len(complete) - 1).plain.splitlines()[1]) == len(complete) - 1
+    long = replace(row, worker_id="t_org_8f2k_w_01HZY2ZJQ8G7K42W2D7WF6V4G1")
+    ids = session_details(long, None, 0, 80).plain.splitlines()[1]
+    assert ids.count("…") == 2
+    assert len(ids) <= 80
+
+
 def test_a_running_row_says_that_its_money_is_simulated_as_ended_ones_do() -> None:
     own = summary("x", base_url=SIMULATED)
 

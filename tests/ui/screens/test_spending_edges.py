@@ -268,6 +268,17 @@ async def test_clicks_do_what_keys_do() -> None:
         await desktop.until(pilot, lambda: "only worker" not in desktop.text())
 
 
+@pytest.mark.parametrize("amount", ["1.5", None])
+async def test_no_id_is_cut_for_a_bar_or_for_columns_that_say_less(amount: str | None) -> None:
+    worker_id = "t_org_8f2k_w_01HZY2ZJQ8G7K42W2D7WF6V4G1"
+    spent = [charge("t1", amount, at_ms=NOW_MS, worker_id=worker_id, credits=Decimal(8), final=True)]
+    desktop = desktop_with(FakeLedger(spent))
+    async with desktop.running(80, 24) as pilot:
+        await opened(desktop, pilot, worker_id, by="")
+        await pilot.press("w")
+        await desktop.shows(pilot, f"›{worker_id}", "Credits")
+
+
 def test_workers_whose_ids_begin_alike_stay_apart() -> None:
     groups = [Bucket(f"t_org_123_w_01HZY2ZJQ8G7K42W2D7WF6V4G{end}", 1, usd=Total(Decimal(1))) for end in "AB"]
     rows = [group_line(group, GroupBy.WORKER, 2026).row for group in groups]
