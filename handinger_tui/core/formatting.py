@@ -77,8 +77,8 @@ def plural(value: int, one: str, many: str = "") -> str:
 
 
 JOINT: Final = (
-    r"(?:(?<=[0-9]) (?=(?:ms|[smhdB]|[kMGT]B|credits?|(?:second|minute|hour|day|week|month)s?|[A-Z]{3})"
-    r"(?!\w))"
+    r"(?:(?<=[0-9]) (?=(?:ms|[smhdB]|[kMGT]B|[A-Z]{3}|(?:second|minute|hour|day|week|month|credit|token|step"
+    r"|turn|run|file|source|message)s?)(?!\w))"
     r"|(?<=[0-9] [hm]) (?=[0-9]{2} [ms](?!\w)))"
 )
 """A pattern for the blank between a number and its unit, at which no line is broken."""

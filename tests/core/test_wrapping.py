@@ -8,7 +8,7 @@ from handinger_tui.core.formatting import duration, size, wrapped_text
 
 
 @pytest.mark.parametrize(
-    "amount", [duration(100), duration(68_000), duration(7_500_000), size(2048), "1.13 EUR"]
+    "amount", [duration(100), duration(68_000), duration(7_500_000), size(2048), "1.13 EUR", "1 step"]
 )
 def test_a_number_and_its_unit_stay_on_one_line(amount: str) -> None:
     text = f"It took the worker {amount} to read all of it"
