@@ -69,7 +69,14 @@ def test_a_command_whose_call_fails_says_so_and_loses_nothing(bench: Bench, case
     assert bench.tried(case).wrong == ()
 
 
-@pytest.mark.parametrize("case", KILLING, ids=str)
+@pytest.mark.parametrize(
+    ("bench", "case"),
+    [
+        pytest.param(at % 2 == 1, case, id=f"{('workers', 'tasks')[at % 2]}-{case}")
+        for at, case in enumerate(KILLING)
+    ],
+    indirect=["bench"],
+)
 def test_a_command_that_is_killed_at_a_call_loses_nothing(bench: Bench, case: Case) -> None:
     assert bench.tried(case).wrong == ()
 

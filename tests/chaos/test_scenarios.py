@@ -34,8 +34,15 @@ ELSEWHERE: Final = (
     *("ours-waits-behind-another", "another-waits-behind-ours", "cut-then-stream-then-500"),
 )
 """Scenarios of features that tasks lack: error messages, streams, and messages at once."""
+HEAVY: Final = ("endless-stream", "gzip-bomb", "huge-event-50mb")
+"""With tasks they meet the same limits, of the same reader."""
 CASES: Final = [
-    pytest.param(name, tasks, id=f"{name}-tasks" if tasks else name)
+    pytest.param(
+        name,
+        tasks,
+        id=f"{name}-tasks" if tasks else name,
+        marks=[pytest.mark.slow] if tasks and name in HEAVY else [],
+    )
     for name in SCENARIOS
     for tasks in (False, True)
     if not (tasks and name in ELSEWHERE)

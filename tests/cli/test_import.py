@@ -168,7 +168,7 @@ async def big(tmp_path: Path) -> Path:
     """A file whose import writes several megabytes."""
     file = json.loads(await exported_file(*range(1, 30)))
     for turn in file["turns"]:
-        turn["record"]["frames"] += [[2_000, "sse", "", None, os.urandom(500).hex()] for _ in range(200)]
+        turn["record"]["frames"] += [[2_000, "sse", "", None, os.urandom(5_000).hex()] for _ in range(20)]
     path = tmp_path / "big.json"
     path.write_text(json.dumps(file), "utf-8")
     return path

@@ -13,6 +13,7 @@ from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop, typed_only
 from tests.ui.screens.test_focus import BROWSING, answered
 from tests.ui.screens.test_key_bytes import press
+from tests.ui.sizes import at_each_size
 
 CTRL_UP = "\x1b[1;5A"
 SENTENCES = (
@@ -29,7 +30,7 @@ SENTENCES = (
 )
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+@at_each_size
 async def test_esc_on_an_idle_empty_prompt_does_nothing(size: tuple[int, int]) -> None:
     async with answered(*size) as (desktop, pilot):
         for sentence in SENTENCES:
@@ -49,7 +50,7 @@ def has_typed(desktop: Desktop, text: str) -> bool:
     return desktop.work.prompt.text == text and BROWSING not in desktop.text()
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+@at_each_size
 async def test_a_sentence_typed_while_browsing_goes_to_the_prompt_whole(size: tuple[int, int]) -> None:
     async with answered(*size) as (desktop, pilot):
         for sentence in SENTENCES:
@@ -151,7 +152,7 @@ async def test_a_click_on_a_message_browses_with_the_cursor_on_it() -> None:
         await desktop.until(pilot, lambda: desktop.app.clipboard.endswith("three"))
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+@at_each_size
 async def test_enter_opens_the_actions_and_sends_nothing(size: tuple[int, int]) -> None:
     async with answered(*size) as (desktop, pilot):
         await press(desktop, pilot, f"draft{CTRL_UP}")

@@ -20,8 +20,7 @@ from tests.ui.fakes import PRICED, Desktop, answers, launch
 from tests.ui.screens.test_key_bytes import press
 from tests.ui.screens.test_reserved import UNMEASURED
 from tests.ui.screens.test_sessions import stored
-
-SIZES = [(60, 20), (80, 24), (120, 40)]
+from tests.ui.sizes import at_each_size
 
 
 def connecting(*replies: str, opening: Opening = Opening.FRESH) -> Desktop:
@@ -38,7 +37,7 @@ def sent(desktop: Desktop) -> list[str]:
     return [post.prompt for post in desktop.api.posts]
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_each_size
 async def test_a_limit_entered_while_connecting_is_set(size: tuple[int, int]) -> None:
     desktop = connecting()
     async with desktop.running(*size) as pilot:
@@ -50,7 +49,7 @@ async def test_a_limit_entered_while_connecting_is_set(size: tuple[int, int]) ->
         assert desktop.work.prompt.text == ""
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_each_size
 async def test_two_early_messages_are_two_messages_in_order(size: tuple[int, int]) -> None:
     desktop = connecting("First", "Second")
     async with desktop.running(*size) as pilot:
@@ -138,7 +137,7 @@ async def used(*replies: str, draft: str = "") -> Desktop:
     return desktop
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_each_size
 async def test_early_messages_for_a_session_that_was_not_seen_stand_in_the_prompt_one_by_one(
     size: tuple[int, int],
 ) -> None:

@@ -285,26 +285,28 @@ PAGES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("page", PAGES)
-async def test_what_has_the_focus_on_a_page_is_visible_at_every_size(page: str) -> None:
+@pytest.mark.parametrize("pages", [PAGES[at::3] for at in range(3)], ids=", ".join)
+async def test_what_has_the_focus_on_a_page_is_visible_at_every_size(pages: tuple[str, ...]) -> None:
     body = worker("", messages=None, structured_output={"rows": [1, 2]}, **PRICED)
     desktop = Desktop(api=FakeApi(starts=[says("Hello", message_id="msg_1")], workers=[body]))
     desktop.webhooks = FakeWebhooks()
     async with desktop.running(80, 24) as pilot:
         await desktop.send(pilot, "A question")
         await desktop.shows(pilot, "✓ completed")
-        desktop.work.run_command(*page.split(" ", 1))
-        await desktop.until(pilot, lambda: desktop.app.screen is not desktop.work)
-        screen = desktop.app.screen
-        for width, height in (*SIZES, SIZES[0]):
-            await pilot.resize_terminal(width, height)
-            await pilot.pause()
-            assert desktop.app.screen is screen
-            focused = desktop.app.focused
-            assert rows_in_sight(desktop, focused), (width, height, focused, desktop.text())
-        await pilot.press("escape")
-        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
-        assert desktop.app.focused is desktop.work.prompt
+        for page in pages:
+            await pilot.resize_terminal(80, 24)
+            desktop.work.run_command(*page.split(" ", 1))
+            await desktop.until(pilot, lambda: desktop.app.screen is not desktop.work)
+            screen = desktop.app.screen
+            for width, height in (*SIZES, SIZES[0]):
+                await pilot.resize_terminal(width, height)
+                await pilot.pause()
+                assert desktop.app.screen is screen, page
+                focused = desktop.app.focused
+                assert rows_in_sight(desktop, focused), (page, width, height, focused, desktop.text())
+            await pilot.press("escape")
+            await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+            assert desktop.app.focused is desktop.work.prompt, page
 
 
 def rows_in_sight(desktop: Desktop, widget: Widget | None) -> int:

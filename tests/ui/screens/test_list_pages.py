@@ -103,21 +103,24 @@ async def test_a_click_selects() -> None:
         assert desktop.app.clipboard == "quinces"
 
 
-@pytest.mark.parametrize("size", [(20, 6), (30, 8), (40, 10), (40, 12), (60, 20)])
 @pytest.mark.parametrize("page", ["runs", "schedule", "webhook", "workers"])
-async def test_a_small_screen_shows_rows(page: str, size: tuple[int, int]) -> None:
+async def test_a_small_screen_shows_rows(page: str) -> None:
     desktop = desktop_with_deliveries()
     desktop.schedules = FakeSchedules(ScheduleList((DAILY,), None, None))
     desktop.stored_workers = with_workers(WATCH, USED)[0].stored_workers
     desktop.runs.value = BOARD
-    async with desktop.running(*size) as pilot:
+    async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: bool(desktop.session.turns) and not desktop.session.busy)
-        await desktop.send(pilot, f"/{page}")
-        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, ListPage))
-        await desktop.settle(pilot)
-        table = desktop.app.screen.query_one(ColumnList)
-        # The heads of the columns, and the selected row.
-        assert table.content_size.height >= 2, desktop.text()
-        x, y = table.terminal_cursor or (-1, -1)
-        assert desktop.app.screen.get_widget_at(x, y)[0] is table, desktop.text()
+        for size in ((20, 6), (30, 8), (40, 10), (40, 12), (60, 20)):
+            await pilot.resize_terminal(*size)
+            await desktop.send(pilot, f"/{page}")
+            await desktop.until(pilot, lambda: isinstance(desktop.app.screen, ListPage))
+            await desktop.settle(pilot)
+            table = desktop.app.screen.query_one(ColumnList)
+            # The heads of the columns, and the selected row.
+            assert table.content_size.height >= 2, desktop.text()
+            x, y = table.terminal_cursor or (-1, -1)
+            assert desktop.app.screen.get_widget_at(x, y)[0] is table, desktop.text()
+            await pilot.press("escape")
+            await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
-
 from handinger_tui.core.prompts import CARRIED, CommandLine, Empty, Prompt, chip_text, message_of_fork
 from tests.ui.fakes import Desktop, answers
 from tests.ui.screens.test_key_bytes import press
 from tests.ui.screens.test_resend import answered
 from tests.ui.screens.test_sending import held
+from tests.ui.sizes import at_each_size
 
-SIZES = [(60, 20), (80, 24), (120, 40)]
 SHIFT_TAB = "\x1b[Z"
 CTRL_N = "\x0e"
 ALT_UP = "\x1b[1;3A"
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_each_size
 async def test_editing_an_earlier_message_is_named_and_esc_restores_the_draft(size: tuple[int, int]) -> None:
     async with answered("one", "two") as (desktop, pilot):
         await pilot.resize_terminal(*size)
@@ -46,7 +44,7 @@ async def test_behind_an_edited_message_that_was_sent_the_draft_comes_back() -> 
         assert "Editing" not in desktop.text_of("#hint")
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_each_size
 async def test_a_fork_is_named_and_needs_a_message(size: tuple[int, int]) -> None:
     async with answered("one") as (desktop, pilot):
         await pilot.resize_terminal(*size)
@@ -97,7 +95,7 @@ async def test_the_budget_belongs_to_the_session() -> None:
         assert desktop.api.posts[2].budget == "high"
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_each_size
 async def test_a_queued_message_shows_its_budget_also_behind_a_long_text(size: tuple[int, int]) -> None:
     script, gate = held("Half")
     desktop = Desktop(api=answers())

@@ -28,6 +28,7 @@ from tests.ui.disk import Disk, posts
 from tests.ui.fakes import PRICED, Desktop, launch, summary
 from tests.ui.screens.test_key_bytes import press
 from tests.ui.screens.test_sending import held
+from tests.ui.sizes import at_each_size
 
 DONE = worker("", **PRICED)
 F8 = "\x1b[19~"
@@ -672,7 +673,7 @@ async def test_f8_leads_to_the_queue_also_from_a_prompt_with_text() -> None:
     assert posts(desktop)[0] == "first"
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+@at_each_size
 async def test_what_enter_does_with_an_edited_earlier_message_is_shown_below_a_held_queue(
     size: tuple[int, int],
 ) -> None:

@@ -13,9 +13,10 @@ from handinger_tui.ui import interaction
 from handinger_tui.ui.dialogs import Question
 from tests.ui.fakes import Desktop, answers
 from tests.ui.screens.test_key_bytes import press
+from tests.ui.sizes import at_each_size
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+@at_each_size
 async def test_a_message_that_is_not_stored_within_a_second_says_so_and_stays(size: tuple[int, int]) -> None:
     desktop, stored = Desktop(api=answers("Here.")), asyncio.Event()
     desktop.log.before["open_turn"] = stored.wait
