@@ -55,7 +55,10 @@ def test_a_terminal_that_is_closed_while_it_is_too_slow_ends_the_program_in_orde
         assert history.execute("SELECT count(*) FROM turns").fetchone() == (1,)
 
 
-@pytest.mark.parametrize(("term", "colored"), [("vt100", False), ("linux", True), ("no-such-terminal", True)])
+@pytest.mark.parametrize(
+    ("term", "colored"),
+    [("vt100", False), pytest.param("linux", True, marks=pytest.mark.slow), ("no-such-terminal", True)],
+)
 def test_a_terminal_without_colors_gets_none(tmp_path: Path, term: str, colored: bool) -> None:
     with rawterm("--local", "hello", home=tmp_path, TERM=term, COLORTERM="") as terminal:
         terminal.shows("completed")
@@ -64,7 +67,10 @@ def test_a_terminal_without_colors_gets_none(tmp_path: Path, term: str, colored:
 
 
 # -- the disk ----------------------------------------------------------------------------------
-@pytest.mark.parametrize("size", [4096, 40_000, 90_000, 140_000, 200_000])
+@pytest.mark.parametrize(
+    "size",
+    [4096, *(pytest.param(size, marks=pytest.mark.slow) for size in (40_000, 140_000)), 90_000, 200_000],
+)
 def test_disk_full_history(place: Place, size: int) -> None:
     """Wherever the disk is full: no POST without the request on disk, or an answer shown in full."""
     world = place.world("slow-20-deltas")

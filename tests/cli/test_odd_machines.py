@@ -167,7 +167,10 @@ raise SystemExit(main())
 """The program where no more than a number of threads is allowed."""
 
 
-@pytest.mark.parametrize("argv", [("-p", "hi", "--json"), ("-p", "hi", "--json", "--no-history")])
+@pytest.mark.parametrize(
+    "argv",
+    [("-p", "hi", "--json"), pytest.param(("-p", "hi", "--json", "--no-history"), marks=pytest.mark.slow)],
+)
 def test_too_few_threads_are_reported_and_cost_no_answer(argv: tuple[str, ...], tmp_path: Path) -> None:
     posts = set()
     for most in range(1, 5):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from handinger_tui.local.server import LocalServer
-from tests.e2e.accounts import GENERATIONS, Account
+from tests.e2e.accounts import Account
 from tests.e2e.runner import run
 from tests.e2e.terminal import terminal
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.terminal
 SALES = b"day,units\nmon,4\ntue,6\n"
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", ["workers", pytest.param("tasks", marks=pytest.mark.slow)])
 def test_named_and_dropped_files_arrive_byte_for_byte(tmux: str, generation: str, tmp_path: Path) -> None:
     folder, home = tmp_path / "my data", tmp_path / "home"
     folder.mkdir()

@@ -66,7 +66,7 @@ def converse(window: Terminal, prompts: Prompts, pauses: tuple[float, ...]) -> N
     send(window, "echo last", prompts, len(pauses))
 
 
-@pytest.mark.parametrize("generation", ["workers", "tasks"])
+@pytest.mark.parametrize("generation", [pytest.param("workers", marks=pytest.mark.slow), "tasks"])
 def test_a_message_after_a_pause_is_sent_by_one_enter(tmux: str, generation: str, tmp_path: Path) -> None:
     with paid(generation, 0.0) as (environ, prompts), terminal(tmux, 100, 30) as window:
         window.run(home=tmp_path, **environ)

@@ -195,7 +195,7 @@ def test_a_migration_that_is_killed_is_finished_by_the_next_program(tmp_path: Pa
         costs(home)
         finish(home)
         assert without_times(rows_of(home)) == right_rows, steps
-        steps = 2 * steps + 1
+        steps = steps * 3 // 2 + 1
     assert deaths >= 3
 
 

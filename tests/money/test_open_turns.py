@@ -14,8 +14,7 @@ from tests.money.paid_service import PaidService
 from tests.money.programs import Person
 
 
-@pytest.mark.parametrize("plain", [False, True])
-@pytest.mark.parametrize("late", [None, 0.0, 0.2])
+@pytest.mark.parametrize(("plain", "late"), [(False, None), (True, None), (False, 0.0), (True, 0.2)])
 def test_a_detached_turn_names_its_worker_and_the_next_one_continues_it(
     service: PaidService, tmp_path: Path, *, plain: bool, late: float | None
 ) -> None:
