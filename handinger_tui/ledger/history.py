@@ -446,14 +446,7 @@ class SessionHistory:
 
     async def save_draft(self, session_id: str, text: str) -> None:
         """Save the draft of a session, which need not be stored itself yet; "" deletes it."""
-        key = pack(self._draft_key(session_id))
-
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute(_DELETE_DRAFT, (key,))
-            if text:
-                connection.execute(_SAVE_DRAFT, (key, pack(text)))
-
-        await self._database.change(work)
+        await self._database.change(lambda db: self._put_draft(db, session_id, text))
 
     async def change_draft(self, session_id: str, change: Callable[[str], str]) -> None:
         """Save what `change` makes of the draft of a session, in one step: no save comes between."""
@@ -465,10 +458,16 @@ class SessionHistory:
                 return
             if key is not None:
                 connection.execute(_DELETE_DRAFT, (pack(key),))
-            if changed:
-                connection.execute(_SAVE_DRAFT, (pack(self._draft_key(session_id)), pack(changed)))
+            self._put_draft(connection, session_id, changed)
 
         await self._database.change(work)
+
+    def _put_draft(self, connection: sqlite3.Connection, session_id: str, text: str) -> None:
+        """Make it the draft of this run of the program; "" deletes that."""
+        key = pack(self._draft_key(session_id))
+        connection.execute(_DELETE_DRAFT, (key,))
+        if text:
+            connection.execute(_SAVE_DRAFT, (key, pack(text)))
 
     async def _change(self, sql: str, *texts: str) -> None:
         def work(connection: sqlite3.Connection) -> None:
